@@ -1,0 +1,56 @@
+# `make verify` and `make test` need python3 (3.11 to 3.14, with venv) and nothing else.
+PYTHON ?= python3
+# For CPU wheels of torch: TORCH_INDEX=https://download.pytorch.org/whl/cpu
+TORCH_INDEX ?=
+CASE ?= twin
+ARGS ?=
+
+BIN := .venv/bin
+# $(1): the extras that a target needs.
+set-up = @command -v "$(PYTHON)" >/dev/null 2>&1 || { \
+	echo 'set-up: no "$(PYTHON)" on this machine; install Python 3.11 to 3.14 or name one: make PYTHON=/path/to/python3' >&2; exit 2; }; \
+	"$(PYTHON)" tools/setup_env.py --extras "$(1)" --torch-index "$(TORCH_INDEX)"
+
+.DEFAULT_GOAL := help
+# Every target begins with the same set-up.
+.NOTPARALLEL:
+.PHONY: help verify test lint format types imports wheel-check clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@echo '  Options: PYTHON=python3.12  TORCH_INDEX=https://download.pytorch.org/whl/cpu  CASE=twin  ARGS="..."'
+
+verify: ## Set up .venv if need be, then prove the gradient on the twin case
+	$(call set-up,data testing)
+	$(BIN)/lsm-verify check $(CASE) $(ARGS)
+
+test: ## Set up .venv if need be, then run the tests
+	$(call set-up,data testing)
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: ## Check style and format
+	$(call set-up,data testing dev)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: ## Format in place
+	$(call set-up,data testing dev)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: ## Check types
+	$(call set-up,data testing dev)
+	$(BIN)/mypy
+
+imports: ## Check which module imports which
+	$(call set-up,data testing dev)
+	$(BIN)/lint-imports
+
+wheel-check: ## Build the wheel, install it in a clean environment and run it there
+	$(call set-up,data testing)
+	$(BIN)/python tools/wheel_check.py --torch-index "$(TORCH_INDEX)"
+
+clean: ## Remove .venv, caches and build output
+	rm -rf .venv .venv.lock setup.log build dist .coverage .coverage.* htmlcov
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks
+	find lsm_verify reference tests tools -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

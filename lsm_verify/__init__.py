@@ -1,0 +1,78 @@
+"""lsm-verify: a differentiable land-surface model whose gradient is proven right.
+
+Public names load on first use, so that importing the package loads neither torch nor numba.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lsm_verify.cases import CASES, Case, load_case
+    from lsm_verify.errors import InputError, NoSolutionError
+    from lsm_verify.forcing import Forcing
+    from lsm_verify.grid import Grid
+    from lsm_verify.inputs import Objective
+    from lsm_verify.models.simulation import simulate
+    from lsm_verify.observations import Observations, Series
+    from lsm_verify.parameters import Knots
+    from lsm_verify.routes import gradient, routes
+    from lsm_verify.verify.result import Reason, Report, Verdict
+    from lsm_verify.verify.run import verify
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "CASES": "lsm_verify.cases",
+    "Case": "lsm_verify.cases",
+    "load_case": "lsm_verify.cases",
+    "InputError": "lsm_verify.errors",
+    "NoSolutionError": "lsm_verify.errors",
+    "Forcing": "lsm_verify.forcing",
+    "Grid": "lsm_verify.grid",
+    "Objective": "lsm_verify.inputs",
+    "simulate": "lsm_verify.models.simulation",
+    "Observations": "lsm_verify.observations",
+    "Series": "lsm_verify.observations",
+    "Knots": "lsm_verify.parameters",
+    "gradient": "lsm_verify.routes",
+    "routes": "lsm_verify.routes",
+    "Reason": "lsm_verify.verify.result",
+    "Report": "lsm_verify.verify.result",
+    "Verdict": "lsm_verify.verify.result",
+    "verify": "lsm_verify.verify.run",
+}
+
+__all__ = [
+    "CASES",
+    "Case",
+    "Forcing",
+    "Grid",
+    "InputError",
+    "Knots",
+    "NoSolutionError",
+    "Objective",
+    "Observations",
+    "Reason",
+    "Report",
+    "Series",
+    "Verdict",
+    "gradient",
+    "load_case",
+    "routes",
+    "simulate",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in ("gradient", "routes"):
+        import_module("lsm_verify.verify")  # registers the routes that are built on others
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

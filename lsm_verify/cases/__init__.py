@@ -1,0 +1,55 @@
+"""The cases that come with the package: ``load_case("twin")``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from lsm_verify.cases.case import Case
+from lsm_verify.cases.layered import layered
+from lsm_verify.cases.phoenix import phoenix
+from lsm_verify.cases.twin import twin, twin_one_depth
+from lsm_verify.errors import unknown
+
+__all__ = ["CASES", "Case", "load_case"]
+
+CASES: dict[str, str] = {
+    "twin": "the paper's synthetic experiment, observed at 0 and 0.05 m",
+    "twin-one-depth": "the same, observed at 0.05 m alone",
+    "phoenix": "US-WestPhoenix flux tower, May 2012, observed at 0.05 and 0.15 m (needs data)",
+    "layered": "stretched grid, layers, variable steps, time-dependent parameters, fluxes, gaps",
+}
+"""Name to description, in the order in which they are listed."""
+
+
+def load_case(name: str, *, data: str | Path | None = None) -> Case:
+    """Return a case by name.
+
+    Parameters
+    ----------
+    name : str
+        One of `CASES`.
+    data : path, optional
+        Directory of the data files, for cases that need some; default: the environment variable
+        ``LSM_VERIFY_DATA``, else the cache of ``lsm-verify data fetch``.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown or data are missing or unreadable.
+
+    Examples
+    --------
+    >>> load_case("twin").free
+    ('albedo', 'heat_transfer_coefficient', 'bowen_ratio', 'thermal_conductivity', \
+'volumetric_heat_capacity', 'bottom_temperature')
+    """
+    builders: dict[str, Callable[[], Case]] = {
+        "twin": twin,
+        "twin-one-depth": twin_one_depth,
+        "phoenix": lambda: phoenix(data),
+        "layered": layered,
+    }
+    if name not in builders:
+        raise unknown("case", name, CASES)
+    return builders[name]()

@@ -1,0 +1,254 @@
+"""The command line: ``lsm-verify check twin`` and its companions.
+
+Exit codes: 0 passed; 1 a gradient or property is wrong; 2 wrong usage, configuration or data;
+3 nothing could be concluded; 4 internal error; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lsm_verify import __version__
+from lsm_verify.errors import InputError, NoSolutionError
+
+if TYPE_CHECKING:
+    from lsm_verify.cases import Case
+
+USAGE, INTERNAL, INTERRUPTED = 2, 4, 130
+
+app = typer.Typer(
+    name="lsm-verify",
+    help="A differentiable land-surface model, and the proof that its gradient is right.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 passed, 1 wrong gradient, 2 wrong usage or data, 3 inconclusive, "
+    "4 internal error.",
+)
+data_app = typer.Typer(no_args_is_help=True, help="Fetch the data of the phoenix case.")
+app.add_typer(data_app, name="data")
+
+CaseName = Annotated[
+    str, typer.Argument(metavar="CASE", help="twin, twin-one-depth, phoenix or layered.")
+]
+DataFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        help="Folder of the data files (default: LSM_VERIFY_DATA, else the cache).",
+    ),
+]
+Json = Annotated[
+    Path | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON.")
+]
+JacobiTolerance = Annotated[
+    float,
+    typer.Option("--jacobi-tol", metavar="K", help="Where the published method stops iterating."),
+]
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"lsm-verify {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Take the options that come before a command."""
+
+
+@app.command()
+def check(
+    case: CaseName,
+    routes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,…",
+            help="Routes to the gradient (default: all but autograd-published): adjoint, tangent, "
+            "autograd, complex-step, finite-difference, multiprecision, autograd-published.",
+        ),
+    ] = None,
+    points: Annotated[int, typer.Option(metavar="N", help="How many random points to add.")] = 2,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of every random draw.")] = 0,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit 3 if any check is inconclusive.")
+    ] = False,
+    jacobi_tol: JacobiTolerance = 1e-4,
+    data: DataFolder = None,
+    json: Json = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show every point and every check.")
+    ] = False,
+) -> None:
+    """Prove the gradient of a case by independent routes.
+
+    Examples: lsm-verify check twin; lsm-verify check phoenix --data DIR --json result.json;
+    lsm-verify check twin --routes autograd-published --jacobi-tol 1e-4
+    """
+    import json as json_format
+
+    from rich.console import Console
+
+    from lsm_verify import files
+    from lsm_verify.report import text
+    from lsm_verify.verify import verify
+
+    if json is not None:
+        files.check_writable(json)
+    names = None if routes is None else [name.strip() for name in routes.split(",") if name.strip()]
+    report = verify(
+        _load(case, data),
+        routes=names,
+        points=points,
+        seed=seed,
+        strict=strict,
+        jacobi_tolerance=jacobi_tol,
+        announce=_progress,
+        warn=_warn,
+    )
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=120)
+    text.show(report, console, verbose=verbose)
+    if json is not None:
+        files.write_text(
+            json, json_format.dumps(report.to_json(), indent=1, allow_nan=False) + "\n"
+        )
+        _progress(f"wrote {json}")
+    raise typer.Exit(report.exit_code)
+
+
+@app.command()
+def simulate(
+    case: CaseName,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE.nc", help="netCDF file to write.")
+    ],
+    at: Annotated[
+        str, typer.Option(metavar="POINT", help="Parameters to use: start, truth or published.")
+    ] = "start",
+    assign: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="Give a parameter a value; may be repeated."
+        ),
+    ] = None,
+    model: Annotated[str, typer.Option(metavar="MODEL", help="direct or published.")] = "direct",
+    device: Annotated[str, typer.Option(metavar="DEVICE", help="cpu or cuda.")] = "cpu",
+    jacobi_tol: JacobiTolerance = 1e-4,
+    data: DataFolder = None,
+) -> None:
+    """Run the model forward and write its output with ALMA names and CF attributes.
+
+    Example: lsm-verify simulate twin --at truth --set albedo=0.3 -o out.nc
+    """
+    from lsm_verify import files
+    from lsm_verify.models import simulation
+
+    files.check_writable(output)
+    loaded = _load(case, data)
+    values = {**loaded.point(at), **_assignments(assign or [])}
+    dataset = simulation.simulate(
+        loaded, values, model=model, device=device, jacobi_tolerance=jacobi_tol
+    )
+    simulation.write_netcdf(dataset, output)
+    typer.echo(f"wrote {output}: {dict(dataset.sizes)}")
+
+
+@data_app.command()
+def fetch(
+    soil_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Soil temperature CSV at hand, original or digitised."),
+    ] = None,
+    no_soil: Annotated[
+        bool, typer.Option("--no-soil", help="Fetch the tower's forcing alone.")
+    ] = False,
+    cache: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where to keep the files (default: the user's cache)."),
+    ] = None,
+) -> None:
+    """Download the phoenix case's files and verify their checksums.
+
+    The tower file comes from Zenodo (doi 10.5281/zenodo.5517550); the soil temperatures from EDI,
+    whose free key is read from EDI_API_KEY, or from --soil-file.
+    """
+    from lsm_verify.datasets import fetch as download
+
+    got = download.fetch(
+        soil_file=soil_file, soil=not no_soil, cache=cache, progress=sys.stderr.isatty()
+    )
+    for path in (got.tower, got.soil):
+        if path is not None:
+            typer.echo(f"{'wrote' if path in got.written else 'already there:'} {path}")
+
+
+def _assignments(pairs: list[str]) -> dict[str, float]:
+    values = {}
+    for pair in pairs:
+        name, separator, value = pair.partition("=")
+        try:
+            values[name.strip()] = float(value)
+        except ValueError:
+            separator = ""
+        if not separator:
+            raise InputError(
+                f"--set {pair!r} must have the form NAME=VALUE with a number, albedo=0.3, say."
+            )
+    return values
+
+
+def _load(case: str, data: Path | None) -> Case:
+    from lsm_verify.cases import load_case
+
+    return load_case(case, data=data)
+
+
+def _progress(message: str) -> None:
+    """Tell a person at a terminal what is going on; logs stay quiet."""
+    if sys.stderr.isatty():
+        typer.echo(message, err=True)
+
+
+def _warn(message: str) -> None:
+    typer.echo(f"lsm-verify: {message}", err=True)
+
+
+def main() -> None:
+    """Run the command line; every error becomes a message and an exit code."""
+    sys.exit(run())
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    try:
+        result = app(args=arguments, standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except (InputError, NoSolutionError) as error:
+        return _fail(str(error), USAGE)
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("interrupted.", INTERRUPTED)
+    except Exception as error:
+        if hasattr(error, "format_message"):  # usage errors of the option parser
+            message = error.format_message()
+            return _fail(f"{message} See lsm-verify --help.", USAGE) if message else USAGE
+        traceback.print_exc()
+        return _fail("internal error, please report it with the lines above.", INTERNAL)
+
+
+def _fail(message: str, code: int) -> int:
+    typer.echo(f"lsm-verify: {' '.join(message.split())}", err=True)
+    return code

@@ -1,0 +1,43 @@
+"""The two ways in which the package refuses: wrong input, and a model without a solution."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """Wrong usage, configuration or data.
+
+    The message is one line: what was given, what was wanted, the remedy. The command line shows
+    it alone and exits with code 2.
+    """
+
+
+class NoSolutionError(ArithmeticError):
+    """The surface energy balance has no positive root.
+
+    Attributes
+    ----------
+    step : int
+        First step (0 is the first) that cannot be taken.
+    column : int or None
+        Index in the batch, ``None`` for a single run.
+    """
+
+    def __init__(self, step: int, column: int | None = None) -> None:
+        where = "" if column is None else f" of column {column}"
+        super().__init__(
+            f"the surface energy balance has no positive root at step {step}{where}; "
+            "check the forcing of that step, the albedo and the turbulent transfer coefficient."
+        )
+        self.step = step
+        self.column = column
+
+
+def unknown(what: str, given: str, known: Iterable[str]) -> InputError:
+    """Error for a name that does not exist, with the nearest one suggested."""
+    names = list(known)
+    near = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return InputError(f"unknown {what} {given!r}; known: {', '.join(names)}.{hint}")

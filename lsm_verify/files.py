@@ -1,0 +1,63 @@
+"""Files are written under a temporary name and moved: none is ever left half-written."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lsm_verify.errors import InputError
+
+
+def check_writable(path: Path) -> None:
+    """Refuse an output path before any work is done for it."""
+    folder = path.parent
+    if not folder.is_dir():
+        raise InputError(
+            f"cannot write {path}: the folder {folder} does not exist; create it first."
+        )
+    if path.is_dir():
+        raise InputError(f"cannot write {path}: it is a folder; give a file name.")
+    if not os.access(folder, os.W_OK):
+        raise InputError(
+            f"cannot write {path}: no permission to write in {folder}; choose another."
+        )
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside ``path``; move it there if the block succeeds.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written (no folder, no permission, disk full).
+    """
+    check_writable(path)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as error:
+        raise InputError(
+            f"cannot write {path}: {error.strerror or error}; free space or choose another place."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, UTF-8, all of it or nothing."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,1 @@
+"""Differentiable models in torch: the coupled system solved directly, and the published method."""

@@ -1,0 +1,174 @@
+"""Run a model forward: from a case and parameters to a labelled dataset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lsm_verify.cases import Case
+from lsm_verify.errors import InputError, unknown
+from lsm_verify.files import replacing
+from lsm_verify.inputs import Inputs
+from lsm_verify.parameters import Parameters, split_batch
+from lsm_verify.quantities import OUTPUTS
+
+if TYPE_CHECKING:
+    import xarray
+
+MODELS = {
+    "direct": "the coupled system, eliminated from the surface down",
+    "published": "the paper's convolution stencil and Jacobi iteration",
+}
+
+
+def simulate(
+    case: Case,
+    parameters: Parameters | None = None,
+    *,
+    model: str = "direct",
+    device: str = "cpu",
+    jacobi_tolerance: float = 1e-4,
+) -> xarray.Dataset:
+    """Run a model forward.
+
+    Parameters
+    ----------
+    case : Case
+        Grid, forcing and the parameters that are not given.
+    parameters : mapping, optional
+        Public names to values; default: the case's start. Two-dimensional values (columns, 1) or
+        (columns, n) make a batch of columns.
+    model : str
+        ``direct`` or ``published``.
+    device : str
+        Torch device, ``cpu`` or ``cuda``.
+    jacobi_tolerance : float
+        Where the published model stops iterating [K].
+
+    Returns
+    -------
+    xarray.Dataset
+        ALMA names with CF attributes. Temperatures at every state (time, depth); fluxes at the end
+        of every step, not-a-number at the initial state, where no step ends. A batch adds the
+        leading dimension ``column``.
+
+    Raises
+    ------
+    InputError
+        If a name or value is wrong, or the device is not there.
+    NoSolutionError
+        If a surface balance has no positive root.
+    """
+    if model not in MODELS:
+        raise unknown("model", model, MODELS)
+    columns = split_batch(parameters or {})
+    batch = [case.inputs(values, wrt=()) for values in columns or [dict(parameters or {})]]
+    T, surface = _run(batch, model, device, jacobi_tolerance)
+    dataset = _dataset(case, T, surface)
+    return dataset if columns else dataset.isel(column=0)
+
+
+def _run(
+    batch: list[Inputs], model: str, device: str, tolerance: float
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    import torch
+
+    from lsm_verify.models import direct, published
+    from lsm_verify.models.column import expand, leaves
+    from lsm_verify.models.observe import longwave_up, turbulent_flux
+
+    _check_device(device)
+    with torch.no_grad():
+        columns = expand(leaves(batch, device=device))
+        if model == "published":
+            for inputs in batch:
+                published.check_applicable(inputs)
+            T = published.simulate(columns, tolerance)[0]
+        else:
+            T = direct.simulate(columns)
+        up = longwave_up(columns, T)
+        turbulent = turbulent_flux(columns, T)
+        reflected = columns.albedo * columns.SWdown
+        ground = columns.SWdown - reflected + columns.LWdown - up[:, 1:] - turbulent
+        steps = {"Qturb": turbulent, "SWup": reflected, "Qg": ground}
+        initial = torch.full_like(up[:, :1], torch.nan)
+        fluxes = {name: torch.cat([initial, flux], dim=1) for name, flux in steps.items()}
+    return T.numpy(force=True), {k: v.numpy(force=True) for k, v in {"LWup": up, **fluxes}.items()}
+
+
+def _check_device(device: str) -> None:
+    import torch
+
+    try:
+        kind = torch.device(device).type
+    except RuntimeError:
+        raise InputError(f"device={device!r} is no torch device; give cpu or cuda.") from None
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise InputError(f"device={device!r} is not there: torch finds no CUDA GPU; use cpu.")
+
+
+def _dataset(case: Case, T: np.ndarray, surface: dict[str, np.ndarray]) -> xarray.Dataset:
+    import xarray
+
+    time: tuple[str, Any, dict[str, str]]
+    elapsed = case.forcing.elapsed
+    if case.forcing.start is None:
+        time = ("time", elapsed, {"long_name": "time since the initial state", "units": "s"})
+    else:
+        start = case.forcing.start.astype("datetime64[ns]")
+        stamps = start + np.round(elapsed * 1e9).astype("timedelta64[ns]")
+        time = ("time", stamps, {"standard_name": "time", "long_name": "time (UTC)"})
+    depth = {
+        "standard_name": "depth",
+        "long_name": "depth below the surface",
+        "units": "m",
+        "positive": "down",
+        "axis": "Z",
+    }
+    variables = {
+        "SoilTemp": (("column", "time", "depth"), T),
+        "AvgSurfT": (("column", "time"), T[..., 0]),
+    } | {name: (("column", "time"), values) for name, values in surface.items()}
+    return xarray.Dataset(
+        {name: (dims, values, _attributes(name)) for name, (dims, values) in variables.items()},
+        coords={"time": time, "depth": ("depth", case.grid.nodes, depth)},
+        attrs={
+            "Conventions": "CF-1.11",
+            "title": f"{case.name}: {case.title}",
+            "source": "lsm-verify, soil heat diffusion under a nonlinear surface energy balance",
+            "references": "arXiv:2505.02979",
+        },
+    )
+
+
+def _attributes(name: str) -> dict[str, str]:
+    quantity = OUTPUTS[name]
+    attributes = {"long_name": quantity.description, "units": quantity.unit}
+    if quantity.standard_name:
+        attributes["standard_name"] = quantity.standard_name
+    return attributes
+
+
+def write_netcdf(dataset: xarray.Dataset, path: Path) -> None:
+    """Write a dataset as netCDF-4 under a temporary name, then move it.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written, or no netCDF library is installed.
+    """
+    try:
+        import h5netcdf  # noqa: F401
+    except ImportError:
+        raise InputError(
+            "writing netCDF needs h5netcdf, which is not installed; pip install h5netcdf."
+        ) from None
+    encoding: dict[str, dict[str, Any]] = {str(name): {"zlib": True} for name in dataset.data_vars}
+    if np.issubdtype(dataset["time"].dtype, np.datetime64):
+        encoding["time"] = {
+            "units": f"seconds since {np.datetime_as_string(dataset['time'].values[0], 's')}"
+        }
+    with replacing(path) as temporary:
+        dataset.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)

@@ -1,0 +1,175 @@
+"""A report as tables on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lsm_verify.quantities import PARAMETERS
+from lsm_verify.verify.agreement import PASS_Z
+from lsm_verify.verify.result import CheckResult, GradientRow, PointResult, Report, Verdict
+
+COLOURS = {
+    Verdict.PASS: "green",
+    Verdict.FAIL: "bold red",
+    Verdict.INCONCLUSIVE: "yellow",
+    Verdict.NONSMOOTH: "magenta",
+}
+
+
+def show(report: Report, console: Console, *, verbose: bool = False) -> None:
+    """Print gradients, checks, times and the verdict; all points and checks if ``verbose``."""
+    console.print(f"[bold]{report.case}[/]: {report.title}", highlight=False)
+    for point in report.points:
+        if verbose or _shown(point, report):
+            console.print()
+            _line(console, title(point))
+            console.print(gradient_table(point, console.width))
+    console.print()
+    console.print(check_table(report.checks, verbose=verbose))
+    for check in report.checks:
+        if check.covered:
+            where = f"{check.objective} at the {check.point}"
+            _line(console, f"{where}: {check.reason}; the probe is judged there.")
+        elif verbose or check.verdict is not Verdict.PASS:
+            _line(console, f"{check.verdict} {detail(check)}")
+    for note in report.notes:
+        _line(console, note)
+    times = ", ".join(f"{name} {seconds:.2f}" for name, seconds in report.seconds.items())
+    _line(console, f"seconds: {times}")
+    console.print()
+    console.print(verdict_line(report))
+
+
+def verdict_line(report: Report) -> Text:
+    """Overall verdict in one line: what was certified, or what is wrong and where."""
+    text = Text(str(report.verdict), style=COLOURS[report.verdict])
+    gate = [c for c in report.checks if c.primary and not c.covered]
+    if report.verdict is Verdict.PASS:
+        bound = max((c.bound for c in gate if c.bound is not None), default=float("nan"))
+        text.append(f"  every route agrees; relative error of the gradient ≤ {bound:.1e}", style="")
+        return text
+    bad = [c for c in report.checks if c.verdict is report.verdict and not c.covered]
+    if not bad:
+        text.append("  nothing was compared", style="")
+        return text
+    text.append(
+        f"  {len(bad)} of {len(report.checks)} checks; the first: {bad[0].check} ", style=""
+    )
+    text.append(f"at {bad[0].point}: {bad[0].message}", style="")
+    if bad[0].reason is not None:
+        text.append(f" ({bad[0].reason})", style="")
+    affected: dict[str, None] = {}
+    for check in bad:
+        if check.parameters:
+            affected |= dict.fromkeys(check.parameters)
+    if affected:
+        text.append(f"; parameters affected: {', '.join(affected)}", style="")
+    return text
+
+
+def _shown(point: PointResult, report: Report) -> bool:
+    """Whether to show a point: the misfit at the start, and wherever something failed."""
+    first = report.points[0]
+    return point is first or any(row.verdict is Verdict.FAIL for row in point.rows)
+
+
+def title(point: PointResult) -> str:
+    """Say what a gradient table shows: where, of what, and the misfit of every series."""
+    name = point.objective
+    line = f"Gradient of {name} at {point.point}: {name} = {point.value:.12g}"
+    misfit = "; ".join(f"{label} {rmse:.4g}" for label, rmse in point.rmse.items())
+    return f"{line}; root mean square misfit: {misfit}" if misfit else line
+
+
+def gradient_table(point: PointResult, width: int) -> Table:
+    """Gradients at one point: a row per route, a column per parameter.
+
+    Of a parameter with many values the component with the largest share of ‖g∘s‖ is shown, or the
+    first that failed.
+    """
+    chosen = _chosen(point.rows)
+    digits = max(3, min(9, (width - 22) // max(len(chosen), 1) - 9))
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("route", no_wrap=True)
+    for row in chosen:
+        table.add_column(_header(row), justify="right", no_wrap=True)
+    for route in chosen[0].gradients:
+        table.add_row(route, *(f"{row.gradients[route]:.{digits}e}" for row in chosen))
+    if chosen[0].finite_difference is not None:
+        table.add_row(
+            "finite-difference", *(f"{row.finite_difference:.{digits}e}" for row in chosen)
+        )
+        table.add_row("  ± U", *(f"{row.finite_difference_uncertainty:.1e}" for row in chosen))
+    table.add_row("share of ‖g∘s‖", *(f"{row.share:.1e}" for row in chosen))
+    table.add_row(f"max z (≤ {PASS_Z:g})", *(f"{row.agreement_z:.1f}" for row in chosen))
+    table.add_row("certified error", *(f"{row.bound:.1e}" for row in chosen))
+    table.add_row("verdict", *(Text(row.verdict, style=COLOURS[row.verdict]) for row in chosen))
+    return table
+
+
+def _chosen(rows: Iterable[GradientRow]) -> list[GradientRow]:
+    best: dict[str, GradientRow] = {}
+    for row in rows:
+        held = best.get(row.parameter)
+        rank = (row.verdict is Verdict.FAIL, row.share)
+        if held is None or rank > (held.verdict is Verdict.FAIL, held.share):
+            best[row.parameter] = row
+    return list(best.values())
+
+
+def _header(row: GradientRow) -> str:
+    symbol = PARAMETERS[row.parameter].symbol
+    index = ",".join(map(str, row.component))
+    return f"∂/∂{symbol}[{index}]" if index else f"∂/∂{symbol}"
+
+
+def check_table(checks: Iterable[CheckResult], *, verbose: bool) -> Table:
+    """One row per check; unless ``verbose``, the same check at several points shares a row."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("check", "where", "worst", "limit", "error ≤", "sees ≥", "verdict"):
+        table.add_column(name, no_wrap=name not in ("where",))
+    groups: dict[tuple[str, ...], list[CheckResult]] = {}
+    for check in checks:
+        if check.covered:
+            continue
+        key: tuple[str, ...] = (check.check, check.objective, check.verdict, check.statistic)
+        if verbose or check.verdict is not Verdict.PASS:
+            key = (*key, check.point, check.subject)
+        groups.setdefault(key, []).append(check)
+    for group in groups.values():
+        worst = max(group, key=lambda c: c.value)
+        points = ", ".join(dict.fromkeys(c.point for c in group))
+        name = f"{worst.check} ({worst.objective})" if worst.objective else worst.check
+        table.add_row(
+            name,
+            points,
+            f"{worst.statistic} {worst.value:.2g}",
+            f"{worst.pass_limit:g}",
+            _number(max((c.bound for c in group if c.bound is not None), default=None)),
+            _number(max((c.detectable for c in group if c.detectable is not None), default=None)),
+            Text(worst.verdict, style=COLOURS[worst.verdict]),
+        )
+    return table
+
+
+def detail(check: CheckResult) -> str:
+    """One check in a line: what, where, whose gradient, why, and which parameters."""
+    objective = f" ({check.objective})" if check.objective else ""
+    parts = [f"{check.check}{objective} at {check.point}: {check.message}"]
+    if check.reason is not None:
+        parts.append(str(check.reason))
+    if check.parameters:
+        parts.append(f"parameters: {', '.join(check.parameters)}")
+    return "; ".join(parts)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.1e}"
+
+
+def _line(console: Console, text: str) -> None:
+    console.print(text, highlight=False, markup=False)

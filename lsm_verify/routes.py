@@ -1,0 +1,344 @@
+"""The registry of routes to a gradient.
+
+A route takes a batch of inputs and returns, for each, one value and gradient per objective. The
+routes derive the gradient independently of each other. This is the only product module that
+imports the oracle, and it does so when a route is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsm_verify._callable import make_callable
+from lsm_verify.cases import Case
+from lsm_verify.errors import NoSolutionError, unknown
+from lsm_verify.inputs import Inputs, Objective
+from lsm_verify.parameters import Parameters, split_batch
+
+if TYPE_CHECKING:
+    from lsm_reference.problem import Problem
+
+Gradient = dict[str, NDArray[np.float64]]
+Evaluation = list[tuple[float, Gradient]]
+"""One (value, gradient) per objective of the inputs."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """One way to the gradient.
+
+    Attributes
+    ----------
+    name, description : str
+        As in tables and ``--routes``.
+    exact : bool
+        Whether it is exact to round-off, so that it takes part in the primary gate.
+    evaluate : callable
+        From a batch of inputs to one `Evaluation` each.
+    short : bool
+        Whether it is so slow that only a short window is judged.
+    default : bool
+        Whether it runs without being named.
+    """
+
+    name: str
+    description: str
+    exact: bool
+    evaluate: Callable[[Sequence[Inputs]], list[Evaluation]]
+    short: bool = False
+    default: bool = True
+
+
+def to_problem(inputs: Inputs) -> Problem:
+    """Hand the inputs to the oracle, in its own terms."""
+    from lsm_reference import problem as oracle
+
+    return oracle.Problem(
+        spacing=inputs.spacing,
+        time_step=inputs.time_step,
+        parameters=inputs.parameters,
+        series=tuple(
+            oracle.Series(s.kind, s.depth, s.values, np.broadcast_to(s.weights, s.values.shape))
+            for s in inputs.series
+        ),
+        insulated=inputs.insulated,
+        objectives=tuple(oracle.Objective(o.kind, o.weights) for o in inputs.objectives),
+        knots=inputs.knots,
+        wrt=inputs.wrt,
+    )
+
+
+def _from_oracle(function: str) -> Callable[[Sequence[Inputs]], list[Evaluation]]:
+    def evaluate(batch: Sequence[Inputs]) -> list[Evaluation]:
+        from lsm_reference import evaluate as oracle
+        from lsm_reference.problem import RootNotFound
+
+        results = []
+        for index, inputs in enumerate(batch):
+            try:
+                results.append(getattr(oracle, function)(to_problem(inputs)))
+            except RootNotFound as error:
+                raise NoSolutionError(error.step, index if len(batch) > 1 else None) from None
+        return results
+
+    return evaluate
+
+
+def _multiprecision(batch: Sequence[Inputs]) -> list[Evaluation]:
+    from lsm_reference.multiprecision import multiprecision_gradient
+
+    return [multiprecision_gradient(to_problem(inputs)) for inputs in batch]
+
+
+def _autograd(batch: Sequence[Inputs]) -> list[Evaluation]:
+    from lsm_verify.models import direct
+
+    return _by_autograd(batch, direct.simulate)
+
+
+def published(tolerance: float) -> Route:
+    """Return the route of the paper, at a Jacobi tolerance [K]."""
+
+    def evaluate(batch: Sequence[Inputs]) -> list[Evaluation]:
+        from lsm_verify.models import published as model
+
+        model.check_tolerance(tolerance)
+        for inputs in batch:
+            model.check_applicable(inputs)
+        return _by_autograd(batch, lambda columns: model.simulate(columns, tolerance)[0])
+
+    return Route(
+        "autograd-published",
+        "the paper's convolution and Jacobi iteration, unrolled by autograd",
+        exact=False,
+        evaluate=evaluate,
+        default=False,
+    )
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep torch to one thread: a column's matrices are too small to be worth sharing.
+
+    Two threads were measured to take up to six times as long where other work ran beside them.
+    """
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@_one_thread()
+def _by_autograd(batch: Sequence[Inputs], simulate: Callable[..., Any]) -> list[Evaluation]:
+    import torch
+
+    from lsm_verify.models.column import expand, leaves
+    from lsm_verify.models.observe import predict, score
+
+    leaf = leaves(batch)
+    wrt = batch[0].wrt
+    columns = expand(leaf)
+    y = predict(columns, batch, simulate(columns))
+    results: list[Evaluation] = [[] for _ in batch]
+    for index, objective in enumerate(batch[0].objectives):
+        values = score(batch, objective, y)
+        gradients = torch.autograd.grad(
+            values.sum(),
+            [leaf.parameters[name] for name in wrt],
+            retain_graph=index + 1 < len(batch[0].objectives),
+            materialize_grads=True,
+        )
+        for b, evaluation in enumerate(results):
+            gradient = {n: g[b].numpy(force=True) for n, g in zip(wrt, gradients, strict=True)}
+            evaluation.append((float(values[b].detach()), gradient))
+    return results
+
+
+ROUTES: dict[str, Route] = {
+    route.name: route
+    for route in (
+        Route(
+            "adjoint",
+            "discrete adjoint derived by hand (oracle)",
+            exact=True,
+            evaluate=_from_oracle("adjoint_gradient"),
+        ),
+        Route(
+            "tangent",
+            "tangent-linear model derived by hand, forward order (oracle)",
+            exact=True,
+            evaluate=_from_oracle("tangent_gradient"),
+        ),
+        Route(
+            "autograd",
+            "PyTorch through the coupled system, eliminated from the surface down",
+            exact=True,
+            evaluate=_autograd,
+        ),
+        Route(
+            "complex-step",
+            "the oracle's forward run on complex numbers: no subtraction",
+            exact=True,
+            evaluate=_from_oracle("complex_step_gradient"),
+        ),
+        Route(
+            "multiprecision",
+            "the oracle's forward run on 50-digit numbers, short window",
+            exact=True,
+            evaluate=_multiprecision,
+            short=True,
+        ),
+        published(1e-4),
+    )
+}
+
+
+def register(route: Route) -> Route:
+    """Add a route that is built on others (finite differences, in `lsm_verify.verify`)."""
+    ROUTES[route.name] = route
+    return route
+
+
+def trajectory(inputs: Inputs) -> NDArray[np.float64]:
+    """Return the oracle's temperatures (steps + 1, nodes) [K]."""
+    return np.asarray(_oracle_run(inputs).T)
+
+
+def predictions(inputs: Inputs) -> NDArray[np.float64]:
+    """Return the oracle's predicted observations (series, steps + 1)."""
+    return np.asarray(_oracle_run(inputs).y)
+
+
+def _oracle_run(inputs: Inputs) -> Any:
+    from lsm_reference.evaluate import simulate
+    from lsm_reference.problem import RootNotFound
+
+    try:
+        return simulate(to_problem(inputs))
+    except RootNotFound as error:
+        raise NoSolutionError(error.step) from None
+
+
+def scores_at(inputs: Inputs, points: Sequence[Gradient]) -> NDArray[np.float64]:
+    """Return the oracle's objectives (objectives, K) at K sets of changed parameters.
+
+    Not-a-number marks a point at which the model has no solution.
+    """
+    from lsm_reference.finite_difference import scores_at as oracle
+
+    problem = to_problem(inputs)
+    return oracle(problem, [{**problem.parameters, **p} for p in points])
+
+
+def ladders(
+    inputs: Inputs, directions: Sequence[Gradient], largest: float, ratio: float, pairs: int
+) -> list[tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]]:
+    """Return the oracle's raw ladders: steps (pairs,), objectives at p ± h (objectives, pairs)."""
+    from lsm_reference.finite_difference import ladders as oracle
+
+    rungs = oracle(to_problem(inputs), directions, largest, ratio, pairs)
+    return [(rung.steps, rung.plus, rung.minus) for rung in rungs]
+
+
+def forward_product(inputs: Inputs, change: Gradient) -> NDArray[np.float64]:
+    """Return the tangent-linear change (series, steps + 1) of the predictions."""
+    from lsm_reference.evaluate import forward_product as oracle
+
+    return oracle(to_problem(inputs), change)
+
+
+def transposed_product(inputs: Inputs, cotangent: NDArray[np.float64]) -> Gradient:
+    """Return the adjoint's gradient of ⟨cotangent, predictions⟩ by the parameters in ``wrt``."""
+    from lsm_reference.evaluate import transposed_product as oracle
+
+    gradient = oracle(to_problem(inputs), cotangent)
+    return {name: np.asarray(gradient[name]) for name in inputs.wrt}
+
+
+def routes() -> dict[str, str]:
+    """Return the names and descriptions of the routes to a gradient.
+
+    Examples
+    --------
+    >>> list(routes())[:3]
+    ['adjoint', 'tangent', 'autograd']
+    """
+    return {name: route.description for name, route in ROUTES.items()}
+
+
+def get_route(name: str, *, jacobi_tolerance: float = 1e-4) -> Route:
+    """Return a route by name."""
+    if name not in ROUTES:
+        raise unknown("route", name, ROUTES)
+    return published(jacobi_tolerance) if name == "autograd-published" else ROUTES[name]
+
+
+def gradient(
+    case: Case,
+    parameters: Parameters | None = None,
+    *,
+    route: str = "adjoint",
+    objective: Objective | None = None,
+) -> tuple[float | NDArray[np.float64], Gradient]:
+    """Evaluate a case's objective and its gradient.
+
+    Parameters
+    ----------
+    case : Case
+        What is modelled and observed.
+    parameters : mapping, optional
+        Public names to values; missing names come from the case. Default: the case's start.
+    route : str
+        One of `routes`.
+    objective : Objective, optional
+        Default: weighted mean square misfit.
+
+    Returns
+    -------
+    value : float or (columns,) array
+        The objective, of every column if ``parameters`` make a batch (two-dimensional values).
+    gradient : dict
+        Names and shapes of ``parameters`` (default: of the case's free parameters); the gradient
+        by a parameter given as `Knots` is by the values of its knots. In a batch, parameters
+        common to all columns have one gradient per column, columns first.
+
+    Raises
+    ------
+    InputError
+        If a name or value is wrong, or the route does not cover the case.
+    NoSolutionError
+        If the surface balance has no positive root.
+
+    Examples
+    --------
+    >>> from lsm_verify import load_case
+    >>> value, slope = gradient(load_case("twin"), {"albedo": 0.3})
+    >>> sorted(slope)
+    ['albedo']
+    """
+    objectives = (objective or Objective(),)
+    chosen = get_route(route)
+    columns = split_batch(parameters or {})
+    if not columns:
+        return chosen.evaluate([case.inputs(parameters, objectives=objectives)])[0][0]
+    batch = [case.inputs(values, objectives=objectives) for values in columns]
+    results = [evaluation[0] for evaluation in chosen.evaluate(batch)]
+    stacked = {name: np.stack([g[name] for _, g in results]) for name in batch[0].wrt}
+    given: dict[str, Any] = dict(parameters or {})
+    for name, value in given.items():
+        if np.ndim(value) == 2 and np.shape(value)[1] == 1:
+            stacked[name] = stacked[name].reshape(-1, 1)
+    return np.array([value for value, _ in results]), stacked
+
+
+make_callable(__name__, routes)

@@ -1,0 +1,203 @@
+"""Agreement of exact routes: the primary gate.
+
+Routes that are exact to round-off may differ by round-off alone. How much that is is measured:
+every input number is moved by one unit in the last place, each route is evaluated on copies of
+its own, and the difference of two routes is compared with the spread of both.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsm_verify.inputs import Inputs, ulp_copies
+from lsm_verify.routes import Gradient, Route
+from lsm_verify.verify.result import CheckResult, Reason, Verdict, judge
+
+COPIES = 12
+"""Copies moved by an ulp; the spread of 12 is known to about 20 %."""
+
+PASS_Z, FAIL_Z = 32.0, 128.0
+"""Limits of z. Measured on clean configurations of this model: at most 23."""
+
+TOLERANCE = 1e-10
+"""Certified error, relative to ‖g∘s‖, above which agreement is not worth a PASS."""
+
+SIGNAL = 10.0
+"""‖g∘s‖ must exceed the norm of its own spread by this factor to count as a signal."""
+
+EPSILON = float(np.finfo(np.float64).eps)
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One route at one point and objective: value, gradient, and its round-off spread."""
+
+    value: float
+    gradient: Array
+    spread: Array
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Outcome for every component: largest z of any two routes, certified bound."""
+
+    result: CheckResult
+    z: Array
+    bound: Array
+    norm: float
+
+
+def flatten(inputs: Inputs, gradient: Gradient) -> Array:
+    """Concatenate the gradient by every name in ``wrt``."""
+    return np.concatenate([np.ravel(gradient[name]) for name in inputs.wrt])
+
+
+def labels(inputs: Inputs) -> list[tuple[str, tuple[int, ...]]]:
+    """Name and index of every component, in the order of `flatten`."""
+    return [
+        (name, index) for name in inputs.wrt for index in np.ndindex(inputs.parameters[name].shape)
+    ]
+
+
+def scales(inputs: Inputs) -> Array:
+    """Scale of every component, in the order of `flatten`."""
+    return np.concatenate([np.ravel(inputs.scale(name)) for name in inputs.wrt])
+
+
+def sample(route: Route, inputs: Inputs, seed: int) -> list[Sample]:
+    """Evaluate a route and its round-off spread: one `Sample` per objective, in one batch.
+
+    Multiprecision has no round-off of its own; it is evaluated once, its spread being zero.
+    """
+    rng = np.random.default_rng([seed, zlib.crc32(route.name.encode())])
+    batch = [inputs, *(() if route.short else ulp_copies(inputs, COPIES, rng))]
+    evaluations = route.evaluate(batch)
+    samples = []
+    for index in range(len(inputs.objectives)):
+        values = [evaluation[index][0] for evaluation in evaluations]
+        gradients = np.stack([flatten(inputs, evaluation[index][1]) for evaluation in evaluations])
+        spread = np.zeros_like(gradients[0]) if route.short else gradients[1:].std(axis=0, ddof=1)
+        samples.append(Sample(values[0], gradients[0], spread))
+    return samples
+
+
+def pair_z(a: Sample, b: Sample, norm: float, scale: Array) -> Array:
+    """Difference of two routes in units of their joint round-off, per component; 0/0 = 0."""
+    difference = np.abs(a.gradient - b.gradient)
+    size = np.maximum(np.abs(a.gradient), np.abs(b.gradient))
+    unit = np.hypot(a.spread, b.spread) + EPSILON * size + EPSILON * norm / scale
+    with np.errstate(invalid="ignore", divide="ignore"):
+        z = np.where(difference == 0, 0.0, difference / unit)
+    return np.where(np.isnan(difference), np.inf, z)
+
+
+def compare(
+    inputs: Inputs,
+    samples: Mapping[str, Sample],
+    *,
+    point: str,
+    objective: str,
+    seed: int,
+    covered: bool = False,
+) -> Agreement:
+    """Compare every two routes at one point on one objective.
+
+    PASS iff max z ≤ 32 and the certified bound is ≤ 1e-10; FAIL iff max z > 128.
+    """
+    scale = scales(inputs)
+    names = list(samples)
+    norm = float(np.median([np.linalg.norm(s.gradient * scale) for s in samples.values()]))
+    pairs = {(a, b): pair_z(samples[a], samples[b], norm, scale) for a, b in combinations(names, 2)}
+    noise = max(float(np.linalg.norm(s.spread * scale)) for s in samples.values())
+    z = np.max(list(pairs.values()), axis=0) if pairs else np.full(scale.size, np.nan)
+    error = np.max(
+        [
+            np.abs(samples[a].gradient - samples[b].gradient)
+            + 2 * np.hypot(samples[a].spread, samples[b].spread)
+            for a, b in pairs
+        ],
+        axis=0,
+    ) if pairs else np.full(scale.size, np.nan)  # fmt: skip
+    with np.errstate(invalid="ignore", divide="ignore"):
+        bound = error * scale / norm
+    worst = float(np.max(z))
+    verdict = judge(worst, PASS_Z, FAIL_Z)
+    reason: Reason | None = None
+    if not pairs:
+        verdict, reason = Verdict.INCONCLUSIVE, Reason.NOTHING
+    elif verdict is Verdict.FAIL:
+        reason = Reason.DISAGREEMENT
+    elif not norm > SIGNAL * noise:
+        verdict, reason = Verdict.INCONCLUSIVE, Reason.NO_SIGNAL
+    elif verdict is Verdict.INCONCLUSIVE:
+        reason = Reason.BORDERLINE
+    elif not np.max(bound) <= TOLERANCE:
+        verdict, reason = Verdict.INCONCLUSIVE, Reason.NOISE
+    affected = (
+        _affected(inputs, z)
+        if verdict is not Verdict.PASS and reason is not Reason.NO_SIGNAL
+        else ()
+    )
+    odd = odd_one_out(pairs, names) if verdict is Verdict.FAIL else None
+    result = CheckResult(
+        check="agreement",
+        point=point,
+        objective=objective,
+        subject=", ".join(names),
+        verdict=verdict,
+        primary=True,
+        covered=covered and reason is Reason.NO_SIGNAL,
+        statistic="max z",
+        value=worst,
+        pass_limit=PASS_Z,
+        fail_limit=FAIL_Z,
+        bound=float(np.max(bound)),
+        detectable=float(PASS_Z * noise / norm) if norm > 0 else None,
+        reason=reason,
+        parameters=affected,
+        odd_one_out=odd,
+        evaluations=len(names) * (COPIES + 1),
+        seed=seed,
+        message=_message(pairs, names, odd, verdict),
+    )
+    return Agreement(result, z, bound, norm)
+
+
+def _affected(inputs: Inputs, z: Array) -> tuple[str, ...]:
+    """Names of the parameters beyond the limit, the worst first."""
+    worst: dict[str, float] = {}
+    for (name, _), value in zip(labels(inputs), z, strict=True):
+        worst[name] = max(worst.get(name, 0.0), float(value))
+    beyond = [name for name, value in worst.items() if not value <= PASS_Z]
+    return tuple(sorted(beyond, key=lambda name: -worst[name]))
+
+
+def odd_one_out(pairs: Mapping[tuple[str, str], Array], names: list[str]) -> str | None:
+    """Return the route without which all others agree; ``None`` if there is no such, or several."""
+    if len(names) < 3:
+        return None
+    odd = [
+        name
+        for name in names
+        if all(np.max(z) <= PASS_Z for pair, z in pairs.items() if name not in pair)
+    ]
+    return odd[0] if len(odd) == 1 else None
+
+
+def _message(
+    pairs: Mapping[tuple[str, str], Array], names: list[str], odd: str | None, verdict: Verdict
+) -> str:
+    if verdict is not Verdict.FAIL:
+        return f"{len(names)} routes, {len(pairs)} pairs"
+    if odd is not None:
+        return f"{odd} stands apart from the other {len(names) - 1} routes"
+    (a, b), _ = max(pairs.items(), key=lambda item: float(np.max(item[1])))
+    return f"{a} and {b} disagree most; no single route explains it"

@@ -1,0 +1,112 @@
+"""Energy conservation: what enters the column is what it stores, each step and over the run.
+
+Equation (32) of the derivation, evaluated from temperatures alone: it does not matter how a model
+found them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsm_verify.inputs import Inputs
+from lsm_verify.quantities import STEFAN_BOLTZMANN
+from lsm_verify.verify.result import CheckResult, Reason, judge
+
+LIMIT = 8.0
+"""Residual allowed, in units of ε times the sum of the magnitudes of all terms of the step."""
+
+EPSILON = float(np.finfo(np.float64).eps)
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Energy budget of every step, as fluxes.
+
+    ``residual`` (steps,) [W m-2]: surface flux in + bottom flux in - storage change per time.
+    ``size`` (steps,) [W m-2]: sum of the magnitudes of the terms that the scheme adds up.
+    ``total`` and ``total_size`` [J m-2]: the same over the run.
+    """
+
+    residual: Array
+    size: Array
+    total: float
+    total_size: float
+
+
+def budget(inputs: Inputs, T: Array) -> Budget:
+    """Evaluate the budget of a run.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        What the run was made from.
+    T : (steps + 1, nodes) array
+        Temperatures [K], index 0 at the surface.
+    """
+    p = {name: np.asarray(inputs.expanded(name), dtype=np.longdouble) for name in inputs.parameters}
+    T = np.asarray(T, dtype=np.longdouble)
+    dz, dt = inputs.spacing, inputs.time_step
+    volume = np.zeros(dz.size + 1)
+    volume[:-1] += dz / 2
+    volume[1:] += dz / 2
+    if "turbulent_transfer_coefficient" in p:
+        H = p["turbulent_transfer_coefficient"]
+    else:
+        H = p["heat_transfer_coefficient"] * (1 + 1 / p["bowen_ratio"])
+    surface = T[1:, 0]
+    incoming = [
+        (1 - p["albedo"]) * p["SWdown"],
+        p["LWdown"],
+        -p["emissivity"] * STEFAN_BOLTZMANN * surface**4,
+        -H * surface,
+        H * p["Tair"],
+    ]
+    g = np.broadcast_to(p["thermal_conductivity"], dz.shape) / dz
+    last = dz.size + 1 if inputs.insulated else dz.size
+    heat = (p["volumetric_heat_capacity"] * volume)[:last] / dt[:, None]
+    stored = heat * (T[1:, :last] - T[:-1, :last])
+    residual = sum(incoming) - stored.sum(axis=1)
+    if not inputs.insulated:
+        residual = residual + g[-1] * (T[1:, -1] - T[1:, -2])
+    size = sum(np.abs(term) for term in incoming)
+    size = size + (heat * (np.abs(T[1:, :last]) + np.abs(T[:-1, :last]))).sum(axis=1)
+    if not inputs.insulated:
+        size = size + g[-1] * (np.abs(T[1:, -1]) + np.abs(T[1:, -2]))
+    return Budget(
+        residual=np.asarray(residual, dtype=np.float64),
+        size=np.asarray(size, dtype=np.float64),
+        total=float((residual * dt).sum()),
+        total_size=float((size * dt).sum()),
+    )
+
+
+def closure(inputs: Inputs, T: Array, *, point: str, subject: str) -> CheckResult:
+    """Judge whether the budget closes to round-off, each step and over the run."""
+    found = budget(inputs, T)
+    ratios = np.abs(found.residual) / (EPSILON * found.size)
+    worst = max(float(np.max(ratios)), abs(found.total) / (EPSILON * found.total_size))
+    verdict = judge(worst, LIMIT, LIMIT)
+    step = int(np.argmax(ratios))
+    mean = float(np.mean(np.abs(found.residual)))
+    return CheckResult(
+        check="energy closure",
+        point=point,
+        objective="",
+        subject=subject,
+        verdict=verdict,
+        primary=False,
+        statistic="max residual/ε Σ|terms|",
+        value=worst,
+        pass_limit=LIMIT,
+        fail_limit=LIMIT,
+        bound=worst * EPSILON,
+        detectable=LIMIT * EPSILON,
+        reason=None if worst <= LIMIT else Reason.NOT_CONSERVED,
+        evaluations=1,
+        message=f"mean |residual| {mean:.1e} W m-2 per step, largest at step {step}",
+    )

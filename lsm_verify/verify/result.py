@@ -1,0 +1,186 @@
+"""What a check says: verdict, certified bound, what it could have seen, and why.
+
+The dataclasses here are written to JSON as they stand; `report.schema.json` beside this module
+describes them and a test keeps the two together.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+SCHEMA_VERSION = 1
+
+
+class Verdict(StrEnum):
+    """Outcome of a check that compares a claim with evidence of known uncertainty."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    NONSMOOTH = "NONSMOOTH"
+
+
+class Reason(StrEnum):
+    """Why a check failed or could not conclude; the value is the sentence shown."""
+
+    NOISE = "round-off noise is too large for the tolerance"
+    SOLVER = "solver truncation: the inner iteration stops too early; not a coding error"
+    NO_SIGNAL = "no signal: the gradient here is below its own noise, so the check would pass blind"
+    DISAGREEMENT = "routes disagree by more than their round-off"
+    MISMATCH = "differs from the evidence by more than its uncertainty"
+    NOT_CONSERVED = "the energy budget does not close to round-off"
+    BORDERLINE = "between the limits for pass and fail"
+    NO_SOLUTION = "the model has no solution here"
+    NOTHING = "nothing was compared"
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One check at one point.
+
+    Attributes
+    ----------
+    check, point, objective, subject : str
+        What was checked, where, on which objective, and whose gradient.
+    verdict, reason
+        Outcome and, unless PASS, why.
+    primary : bool
+        Whether the exit code depends on it when it is inconclusive.
+    statistic, value, pass_limit, fail_limit
+        The number that decides, its limits: PASS up to the first, FAIL beyond the second.
+    bound : float or None
+        Certified relative error: the largest that the claim can have, in units of ‖g∘s‖.
+    detectable : float or None
+        Smallest relative error that the check could have told from noise.
+    parameters : tuple of str
+        Those affected, worst first, when the verdict is not PASS.
+    odd_one_out : str or None
+        The route that stands apart from all others.
+    covered : bool
+        Whether another check makes up for an inconclusive one (at the truth the misfit has no
+        signal; the probe is judged there), so that it counts towards no exit code.
+    evaluations, seed, dtype
+        How often the objective was evaluated; what the draw depends on; number type.
+    message : str
+        One line for people.
+    """
+
+    check: str
+    point: str
+    objective: str
+    subject: str
+    verdict: Verdict
+    primary: bool
+    statistic: str
+    value: float
+    pass_limit: float
+    fail_limit: float
+    bound: float | None = None
+    detectable: float | None = None
+    reason: Reason | None = None
+    parameters: tuple[str, ...] = ()
+    odd_one_out: str | None = None
+    covered: bool = False
+    evaluations: int = 0
+    seed: int | None = None
+    dtype: str = "float64"
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class GradientRow:
+    """One number's gradient by every route, at one point and objective.
+
+    ``shares`` is |g s| / ‖g∘s‖; ``bound`` the certified error in units of ‖g∘s‖; ``agreement_z``
+    the largest difference between two exact routes in units of their round-off.
+    """
+
+    parameter: str
+    component: tuple[int, ...]
+    value: float
+    scale: float
+    unit: str
+    gradients: dict[str, float]
+    share: float
+    agreement_z: float
+    bound: float
+    finite_difference: float | None
+    finite_difference_uncertainty: float | None
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class PointResult:
+    """Objective and gradients at one point."""
+
+    point: str
+    objective: str
+    value: float
+    norm: float
+    rows: tuple[GradientRow, ...]
+    rmse: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `verify` was asked."""
+
+    routes: tuple[str, ...]
+    points: int
+    seed: int
+    strict: bool
+    jacobi_tolerance: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that a run of `verify` found."""
+
+    case: str
+    title: str
+    verdict: Verdict
+    exit_code: int
+    options: Options
+    checks: tuple[CheckResult, ...]
+    points: tuple[PointResult, ...]
+    seconds: dict[str, float]
+    notes: tuple[str, ...]
+    provenance: dict[str, str]
+    schema_version: int = SCHEMA_VERSION
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as plain JSON types; numbers that JSON lacks become ``null``."""
+        return _plain(asdict(self))  # type: ignore[no-any-return]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(v) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, StrEnum):
+        return value.value
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def judge(value: float, pass_limit: float, fail_limit: float) -> Verdict:
+    """PASS up to one limit, FAIL beyond the other; not-a-number is never PASS."""
+    if value <= pass_limit:
+        return Verdict.PASS
+    return Verdict.FAIL if value > fail_limit else Verdict.INCONCLUSIVE
+
+
+def overall(checks: tuple[CheckResult, ...], *, strict: bool) -> tuple[Verdict, int]:
+    """Verdict and exit code of a run: FAIL is 1, a blind or empty primary gate is 3."""
+    if any(c.verdict is Verdict.FAIL for c in checks):
+        return Verdict.FAIL, 1
+    gate = [c for c in checks if (c.primary or strict) and not c.covered]
+    open_ = [c for c in gate if c.verdict is not Verdict.PASS]
+    if open_ or not any(c.primary for c in gate):
+        return (open_[0].verdict if open_ else Verdict.INCONCLUSIVE), 3
+    return Verdict.PASS, 0
