@@ -45,6 +45,12 @@ DataFolder = Annotated[
         help="Folder of the data files (default: LSM_VERIFY_DATA, else the cache).",
     ),
 ]
+Gaps = Annotated[
+    int,
+    typer.Option(
+        "--interpolate-gaps", metavar="N", help="Fill gaps of up to N half-hours in tower forcing."
+    ),
+]
 Json = Annotated[
     Path | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON.")
 ]
@@ -87,6 +93,7 @@ def check(
     ] = False,
     jacobi_tol: JacobiTolerance = 1e-4,
     data: DataFolder = None,
+    interpolate_gaps: Gaps = 0,
     json: Json = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Show every point and every check.")
@@ -109,7 +116,7 @@ def check(
         files.check_writable(json)
     names = None if routes is None else [name.strip() for name in routes.split(",") if name.strip()]
     report = verify(
-        _load(case, data),
+        _load(case, data, interpolate_gaps),
         routes=names,
         points=points,
         seed=seed,
@@ -149,6 +156,7 @@ def simulate(
     device: Annotated[str, typer.Option(metavar="DEVICE", help="cpu or cuda.")] = "cpu",
     jacobi_tol: JacobiTolerance = 1e-4,
     data: DataFolder = None,
+    interpolate_gaps: Gaps = 0,
 ) -> None:
     """Run the model forward and write its output with ALMA names and CF attributes.
 
@@ -158,12 +166,14 @@ def simulate(
     from lsm_verify.models import simulation
 
     files.check_writable(output)
-    loaded = _load(case, data)
+    loaded = _load(case, data, interpolate_gaps)
     values = {**loaded.point(at), **_assignments(assign or [])}
     dataset = simulation.simulate(
         loaded, values, model=model, device=device, jacobi_tolerance=jacobi_tol
     )
     simulation.write_netcdf(dataset, output)
+    for note in loaded.notes:
+        _warn(note)
     typer.echo(f"wrote {output}: {dict(dataset.sizes)}")
 
 
@@ -211,10 +221,10 @@ def _assignments(pairs: list[str]) -> dict[str, float]:
     return values
 
 
-def _load(case: str, data: Path | None) -> Case:
+def _load(case: str, data: Path | None, interpolate_gaps: int) -> Case:
     from lsm_verify.cases import load_case
 
-    return load_case(case, data=data)
+    return load_case(case, data=data, interpolate_gaps=interpolate_gaps)
 
 
 def _progress(message: str) -> None:

@@ -22,7 +22,7 @@ CASES: dict[str, str] = {
 """Name to description, in the order in which they are listed."""
 
 
-def load_case(name: str, *, data: str | Path | None = None) -> Case:
+def load_case(name: str, *, data: str | Path | None = None, interpolate_gaps: int = 0) -> Case:
     """Return a case by name.
 
     Parameters
@@ -32,6 +32,10 @@ def load_case(name: str, *, data: str | Path | None = None) -> Case:
     data : path, optional
         Directory of the data files, for cases that need some; default: the environment variable
         ``LSM_VERIFY_DATA``, else the cache of ``lsm-verify data fetch``.
+
+    interpolate_gaps : int
+        Longest gap in a tower's forcing, in samples of half an hour, that may be filled by linear
+        interpolation; the case's notes name the times. 0 refuses every gap.
 
     Raises
     ------
@@ -47,7 +51,7 @@ def load_case(name: str, *, data: str | Path | None = None) -> Case:
     builders: dict[str, Callable[[], Case]] = {
         "twin": twin,
         "twin-one-depth": twin_one_depth,
-        "phoenix": lambda: phoenix(data),
+        "phoenix": lambda: phoenix(data, interpolate_gaps=interpolate_gaps),
         "layered": layered,
     }
     if name not in builders:

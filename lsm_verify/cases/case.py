@@ -43,6 +43,8 @@ class Case:
         No flux through the bottom instead of a prescribed temperature.
     sources : mapping
         Data files used: name to SHA-256.
+    notes : tuple of str
+        What a reader of results must know, that forcing was interpolated, say.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Case:
     published: Parameters | None = None
     insulated: bool = False
     sources: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.observations.check(self.grid, self.forcing.steps)

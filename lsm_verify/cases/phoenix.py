@@ -79,4 +79,9 @@ def phoenix(data: str | Path | None = None, *, interpolate_gaps: int = 0) -> Cas
         ranges=RANGES,
         published=PUBLISHED,
         sources=datasets.provenance(tower, soil),
+        notes=tuple(
+            f"{name} was interpolated at {len(stamps)} half-hours (UTC): "
+            + ", ".join(map(str, stamps))
+            for name, stamps in record.filled.items()
+        ),
     )

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from lsm_verify import __version__
 from lsm_verify.cases import Case
 from lsm_verify.errors import InputError
 from lsm_verify.inputs import Inputs, Objective, probe_weights
@@ -48,7 +49,7 @@ class Run:
         self.warn = warn
         self.checks: list[CheckResult] = []
         self.points: list[PointResult] = []
-        self.notes: list[str] = []
+        self.notes: list[str] = list(case.notes)
         self.seconds: dict[str, float] = defaultdict(float)
         named = [get_route(name) for name in options.routes]
         self.exact = [route for route in named if route.exact and not route.short]
@@ -334,11 +335,15 @@ def provenance(case: Case) -> dict[str, str]:
     """Return versions, platform and data checksums."""
     from importlib.metadata import PackageNotFoundError, version
 
-    found = {"python": platform.python_version(), "platform": platform.platform()}
-    for name in ("lsm-verify", "numpy", "scipy", "torch", "numba", "mpmath"):
+    found = {
+        "lsm-verify": __version__,
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+    }
+    for name in ("numpy", "torch", "numba", "mpmath"):
         try:
             found[name] = version(name)
         except PackageNotFoundError:
-            found[name] = "not installed (run from the source tree)"
+            found[name] = "unknown"
     found |= {f"sha256 of {name}": digest for name, digest in case.sources.items()}
     return found

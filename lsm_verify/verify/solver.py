@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 
 from lsm_verify.inputs import Inputs
-from lsm_verify.models.published import SMALLEST_TOLERANCE, estimate_cost
 from lsm_verify.routes import get_route
 from lsm_verify.verify.agreement import Array, Sample, flatten, labels, scales
 from lsm_verify.verify.result import CheckResult, Reason, Verdict
@@ -39,6 +38,8 @@ def judge_published(
     change from a hundred times ``tolerance`` is divided by 99 (the truncation is proportional to
     the tolerance).
     """
+    from lsm_verify.models.published import SMALLEST_TOLERANCE, estimate_cost
+
     tighter = tolerance / FACTOR >= SMALLEST_TOLERANCE * (1 - 1e-9)
     other = tolerance / FACTOR if tighter else tolerance * FACTOR
     for value in (tolerance, other):

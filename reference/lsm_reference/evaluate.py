@@ -164,7 +164,7 @@ def tangent_gradient(problem: Problem) -> Gradients:
     base = simulate(problem)
     values = scores(problem, base, namespace.compiled())
     bars = slopes(problem, base)
-    gradients: list[dict[str, Any]] = [_empty(problem) for _ in bars]
+    gradients: list[dict[str, Any]] = [empty_gradient(problem) for _ in bars]
     for name, index in components(problem):
         unit = np.zeros(np.shape(problem.parameters[name]))
         unit[index] = 1.0
@@ -178,7 +178,7 @@ def complex_step_gradient(problem: Problem) -> Gradients:
     """Gradient by complex step: one complex run per component, exact to round-off."""
     functions = namespace.compiled()
     values = scores(problem, simulate(problem), functions)
-    gradients = [_empty(problem) for _ in values]
+    gradients = [empty_gradient(problem) for _ in values]
     for name, index in components(problem):
         size = abs(float(np.asarray(problem.parameters[name])[index]))
         step = COMPLEX_STEP * (size if size > 0 else 1.0)
@@ -188,5 +188,6 @@ def complex_step_gradient(problem: Problem) -> Gradients:
     return [(float(v), g) for v, g in zip(values, gradients, strict=True)]
 
 
-def _empty(problem: Problem) -> dict[str, Any]:
+def empty_gradient(problem: Problem) -> dict[str, Any]:
+    """Arrays for the gradient by every name in ``wrt``, to be filled."""
     return {name: np.empty(np.shape(problem.parameters[name])) for name in problem.wrt}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lsm_reference import namespace
-from lsm_reference.evaluate import Gradients, _empty, components, scores, shifted, simulate
+from lsm_reference.evaluate import Gradients, empty_gradient, components, scores, shifted, simulate
 from lsm_reference.problem import Objective, Problem
 
 DIGITS = 50
@@ -33,7 +33,7 @@ def multiprecision_gradient(problem: Problem, digits: int = DIGITS) -> Gradients
             return scores(exact, run, functions)
 
         values = evaluate(exact.parameters)
-        gradients = [_empty(problem) for _ in values]
+        gradients = [empty_gradient(problem) for _ in values]
         for name, index in components(problem):
             size = abs(float(np.asarray(problem.parameters[name])[index]))
             step = mpmath.mpf(RELATIVE_STEP * (size if size > 0 else 1.0))
