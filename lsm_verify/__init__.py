@@ -69,8 +69,6 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name in ("gradient", "routes"):
-        import_module("lsm_verify.verify")  # registers the routes that are built on others
     return getattr(import_module(_HOME[name]), name)
 
 

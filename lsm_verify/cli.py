@@ -245,7 +245,9 @@ def main() -> None:
 def run(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     try:
-        result = app(args=arguments, standalone_mode=False)
+        result = app(args=arguments, prog_name="lsm-verify", standalone_mode=False)
+        if result == INTERRUPTED:
+            return _fail("interrupted.", INTERRUPTED)
         return result if isinstance(result, int) else 0
     except (InputError, NoSolutionError) as error:
         return _fail(str(error), USAGE)

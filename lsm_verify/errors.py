@@ -15,7 +15,7 @@ class InputError(ValueError):
 
 
 class NoSolutionError(ArithmeticError):
-    """The surface energy balance has no positive root.
+    """A step has no solution: no positive root, or an iteration that does not converge.
 
     Attributes
     ----------
@@ -25,12 +25,20 @@ class NoSolutionError(ArithmeticError):
         Index in the batch, ``None`` for a single run.
     """
 
-    def __init__(self, step: int, column: int | None = None) -> None:
+    NO_ROOT = (
+        "the surface energy balance has no positive root",
+        "check the forcing of that step, the albedo and the turbulent transfer coefficient",
+    )
+    NOT_CONVERGED = (
+        "the Jacobi iteration has not converged",
+        "raise its tolerance, or use another route or model",
+    )
+
+    def __init__(
+        self, step: int, column: int | None = None, why: tuple[str, str] = NO_ROOT
+    ) -> None:
         where = "" if column is None else f" of column {column}"
-        super().__init__(
-            f"the surface energy balance has no positive root at step {step}{where}; "
-            "check the forcing of that step, the albedo and the turbulent transfer coefficient."
-        )
+        super().__init__(f"{why[0]} at step {step}{where}; {why[1]}.")
         self.step = step
         self.column = column
 
@@ -38,6 +46,6 @@ class NoSolutionError(ArithmeticError):
 def unknown(what: str, given: str, known: Iterable[str]) -> InputError:
     """Error for a name that does not exist, with the nearest one suggested."""
     names = list(known)
-    near = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(str(given), names, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return InputError(f"unknown {what} {given!r}; known: {', '.join(names)}.{hint}")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lsm_verify.errors import InputError
-from lsm_verify.validation import as_array, finite, increasing, positive, vector
+from lsm_verify.validation import as_array, finite, increasing, positive, vector, whole
 
 
 @dataclass(frozen=True)
@@ -45,19 +45,22 @@ class Grid:
     @classmethod
     def uniform(cls, depth: float, interfaces: int) -> Grid:
         """Grid of ``interfaces`` equal spacings down to ``depth`` [m]."""
-        if interfaces < 2:
-            raise InputError(f"interfaces={interfaces} must be at least 2.")
+        whole("interfaces", interfaces, 2)
         positive("depth", finite("depth", as_array("depth", depth)))
         return cls(np.full(interfaces, depth / interfaces))
 
     @classmethod
     def stretched(cls, depth: float, interfaces: int, ratio: float) -> Grid:
         """Grid of spacings that grow by the factor ``ratio`` each, down to ``depth`` [m]."""
-        if interfaces < 2:
-            raise InputError(f"interfaces={interfaces} must be at least 2.")
+        whole("interfaces", interfaces, 2)
         for name, value in (("depth", depth), ("ratio", ratio)):
             positive(name, finite(name, as_array(name, value)))
-        spacing = ratio ** np.arange(interfaces)
+        with np.errstate(over="ignore"):
+            spacing = float(ratio) ** np.arange(interfaces)
+        if not np.isfinite(spacing.sum()):
+            raise InputError(
+                f"ratio={ratio} over {interfaces} interfaces overflows; give one nearer 1."
+            )
         return cls(spacing * (depth / spacing.sum()))
 
     @classmethod

@@ -48,12 +48,16 @@ class Series:
         if self.kind not in OBSERVABLES:
             raise unknown("kind of observation", self.kind, OBSERVABLES)
         values = as_array(f"observed {self.kind}", self.values)
-        if values.ndim != 1:
+        if values.ndim != 1 or values.size == 0:
             raise InputError(
                 f"observed {self.kind} has shape {values.shape}; give one value per state."
             )
         missing = np.isnan(values)
-        within(OBSERVABLES[self.kind], finite(f"observed {self.kind}", values[~missing]))
+        finite(f"observed {self.kind}", np.where(missing, 0.0, values))
+        within(OBSERVABLES[self.kind], values)  # gaps are neither below nor above a bound
+        depth = finite("depth", as_array("depth", self.depth))
+        if depth.ndim != 0:
+            raise InputError(f"depth has shape {depth.shape}; give one number per series.")
         weights = finite("weights", as_array("weights", self.weights))
         if weights.ndim > 1 or (weights.ndim == 1 and weights.size != values.size):
             raise InputError(
@@ -71,7 +75,7 @@ class Series:
             raise InputError(f"{self.kind} belongs to the surface; depth={self.depth} must be 0.")
         object.__setattr__(self, "values", np.where(missing, 0.0, values))
         object.__setattr__(self, "weights", weights)
-        object.__setattr__(self, "depth", float(self.depth))
+        object.__setattr__(self, "depth", float(depth))
 
     @property
     def label(self) -> str:
@@ -90,7 +94,12 @@ class Observations:
             raise InputError("observations are empty; give at least one series.")
 
     def check(self, grid: Grid, steps: int) -> None:
-        """Refuse series that do not fit a grid and a number of steps."""
+        """Refuse series that do not fit a grid and a number of steps, or of which none counts."""
+        if not any(np.any(s.weights > 0) for s in self.series):
+            raise InputError(
+                f"nothing is observed: every value of {', '.join(s.label for s in self.series)} "
+                "is missing or has weight zero; give at least one."
+            )
         for s in self.series:
             if s.values.size != steps + 1:
                 raise InputError(

@@ -92,8 +92,9 @@ def split_batch(parameters: Parameters) -> list[dict[str, Value]]:
     arrays = {
         name: as_array(name, value)
         for name, value in parameters.items()
-        if value is not None and not isinstance(value, Knots) and np.ndim(value) >= 2
+        if value is not None and not isinstance(value, Knots)
     }
+    arrays = {name: array for name, array in arrays.items() if array.ndim >= 2}
     if not arrays:
         return []
     for name, array in arrays.items():

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -92,8 +93,15 @@ def _from_oracle(function: str) -> Callable[[Sequence[Inputs]], list[Evaluation]
 
 def _multiprecision(batch: Sequence[Inputs]) -> list[Evaluation]:
     from lsm_reference.multiprecision import multiprecision_gradient
+    from lsm_reference.problem import RootNotFound
 
-    return [multiprecision_gradient(to_problem(inputs)) for inputs in batch]
+    results = []
+    for index, inputs in enumerate(batch):
+        try:
+            results.append(multiprecision_gradient(to_problem(inputs)))
+        except RootNotFound as error:
+            raise NoSolutionError(error.step, index if len(batch) > 1 else None) from None
+    return results
 
 
 def _autograd(batch: Sequence[Inputs]) -> list[Evaluation]:
@@ -209,6 +217,11 @@ def register(route: Route) -> Route:
     return route
 
 
+def _complete() -> None:
+    """Load the routes that register themselves because they are built on others."""
+    import_module("lsm_verify.verify")
+
+
 def trajectory(inputs: Inputs) -> NDArray[np.float64]:
     """Return the oracle's temperatures (steps + 1, nodes) [K]."""
     return np.asarray(_oracle_run(inputs).T)
@@ -273,11 +286,13 @@ def routes() -> dict[str, str]:
     >>> list(routes())[:3]
     ['adjoint', 'tangent', 'autograd']
     """
+    _complete()
     return {name: route.description for name, route in ROUTES.items()}
 
 
 def get_route(name: str, *, jacobi_tolerance: float = 1e-4) -> Route:
     """Return a route by name."""
+    _complete()
     if name not in ROUTES:
         raise unknown("route", name, ROUTES)
     return published(jacobi_tolerance) if name == "autograd-published" else ROUTES[name]

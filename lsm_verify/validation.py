@@ -16,7 +16,10 @@ Array = NDArray[np.float64]
 def as_array(name: str, value: ArrayLike) -> Array:
     """Return ``value`` as a float64 array of its own; refuse what is not a number."""
     try:
-        array = np.array(value, dtype=np.float64)
+        given = np.asarray(value)
+        if given.dtype.kind in "cmM":  # complex numbers and times would lose their meaning
+            raise TypeError
+        array = np.array(given, dtype=np.float64)
     except (TypeError, ValueError):
         raise InputError(
             f"{name}={_short(value)} must be a number or an array of numbers."
@@ -24,10 +27,17 @@ def as_array(name: str, value: ArrayLike) -> Array:
     return array
 
 
+def whole(name: str, value: object, least: int) -> int:
+    """Return a whole number that is not too small; refuse anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise InputError(f"{name}={value!r} must be a whole number, at least {least}.")
+    return int(value)
+
+
 def finite(name: str, array: Array) -> Array:
     """Refuse not-a-number and infinity; name the first place."""
     bad = np.argwhere(~np.isfinite(array))
-    if bad.size:
+    if len(bad):  # of a single number the indices are empty: size 0
         index = tuple(int(i) for i in bad[0])
         where = f"{name}{list(index)}" if index else name
         raise InputError(

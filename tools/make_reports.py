@@ -22,6 +22,7 @@ from lsm_verify.verify.result import PointResult, Report
 FOLDER = Path(__file__).parents[1] / "reports"
 PUBLISHED_TOLERANCES = (1e-4, 1e-12)
 
+# ruff: noqa: E501 - lines of the page are as long as they are
 PAGE = """\
 # What was last measured
 
@@ -119,7 +120,7 @@ def against_complex_step(points: tuple[PointResult, ...]) -> float:
 
 
 def describe(report: Report) -> dict[str, Any]:
-    """What the page and the JSON file say of one case."""
+    """Return what the page and the JSON file say of one case."""
     energy = [c.message for c in report.checks if c.check == "energy closure"]
     norm, component = worst_uncertainty(report.points)
     return {
@@ -197,7 +198,9 @@ def main() -> None:
     parser.add_argument("--data", help="folder of the Phoenix data")
     parser.add_argument("--fast", action="store_true", help="leave the published route out")
     options = parser.parse_args()
-    reports = [lv.verify(lv.load_case(name, data=options.data), announce=print) for name in lv.CASES]
+    reports = [
+        lv.verify(lv.load_case(name, data=options.data), announce=print) for name in lv.CASES
+    ]
     published = []
     for tolerance in () if options.fast else PUBLISHED_TOLERANCES:
         report = lv.verify(

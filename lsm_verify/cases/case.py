@@ -16,6 +16,7 @@ from lsm_verify.inputs import Inputs, Objective
 from lsm_verify.observations import Observations
 from lsm_verify.parameters import Knots, Parameters, Value, check, merge
 from lsm_verify.quantities import FORCING, PARAMETERS
+from lsm_verify.validation import whole
 
 Range = tuple[NDArray[np.float64] | float, NDArray[np.float64] | float]
 
@@ -102,7 +103,7 @@ class Case:
 
     def random_points(self, count: int, seed: int) -> list[dict[str, Value]]:
         """``count`` seeded points, uniform in the ranges."""
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(whole("seed", seed, 0))
 
         def draw(low: Any, high: Any) -> Any:
             low, high = np.asarray(low), np.asarray(high)
@@ -110,7 +111,7 @@ class Case:
 
         return [
             {name: draw(low, high) for name, (low, high) in self.ranges.items()}
-            for _ in range(count)
+            for _ in range(whole("count", count, 0))
         ]
 
     def inputs(
@@ -156,7 +157,7 @@ class Case:
 
     def window(self, steps: int) -> Case:
         """Return the case cut to its first ``steps`` steps; per-step parameters are cut with it."""
-        if not 1 <= steps <= self.forcing.steps:
+        if whole("window", steps, 1) > self.forcing.steps:
             raise InputError(f"window={steps} must lie in 1..{self.forcing.steps} steps.")
 
         def cut(name: str, value: Any) -> Any:

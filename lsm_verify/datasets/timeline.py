@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsm_verify.errors import InputError
+from lsm_verify.validation import whole
 
 Times = NDArray[np.datetime64]
 """Times in UTC, ``datetime64[s]``."""
@@ -48,13 +49,6 @@ def utc(start: object) -> np.datetime64:
     if np.isnat(whole) or whole != exact:
         raise InputError(f"start={start!r} must be a time in whole seconds; round it.")
     return np.datetime64(whole, "s")
-
-
-def whole(name: str, value: object, least: int) -> int:
-    """Return a whole number that is not too small; refuse anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise InputError(f"{name}={value!r} must be a whole number, at least {least}.")
-    return int(value)
 
 
 def state_times(start: object, steps: int, time_step: float) -> Times:

@@ -26,12 +26,11 @@ from lsm_verify.datasets.timeline import (
     check_inside,
     regular_interval,
     state_times,
-    whole,
 )
 from lsm_verify.errors import InputError, unknown
 from lsm_verify.forcing import Forcing
 from lsm_verify.quantities import COLDEST, FORCING, HOTTEST, OUTPUTS, PARAMETERS, Quantity
-from lsm_verify.validation import within
+from lsm_verify.validation import whole, within
 
 Array = NDArray[np.float64]
 

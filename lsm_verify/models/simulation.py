@@ -102,11 +102,18 @@ def _check_device(device: str) -> None:
     import torch
 
     try:
-        kind = torch.device(device).type
+        chosen = torch.device(device)
     except RuntimeError:
         raise InputError(f"device={device!r} is no torch device; give cpu or cuda.") from None
-    if kind == "cuda" and not torch.cuda.is_available():
+    if chosen.type not in ("cpu", "cuda"):
+        raise InputError(f"device={device!r} is not supported; give cpu or cuda.")
+    if chosen.type == "cuda" and not torch.cuda.is_available():
         raise InputError(f"device={device!r} is not there: torch finds no CUDA GPU; use cpu.")
+    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
+        count = torch.cuda.device_count()
+        raise InputError(
+            f"device={device!r} is not there: torch finds {count} CUDA GPUs; use cuda."
+        )
 
 
 def _dataset(case: Case, T: np.ndarray, surface: dict[str, np.ndarray]) -> xarray.Dataset:

@@ -22,7 +22,7 @@ COLOURS = {
 
 def show(report: Report, console: Console, *, verbose: bool = False) -> None:
     """Print gradients, checks, times and the verdict; all points and checks if ``verbose``."""
-    console.print(f"[bold]{report.case}[/]: {report.title}", highlight=False)
+    console.print(Text.assemble((report.case, "bold"), f": {report.title}"))
     for point in report.points:
         if verbose or _shown(point, report):
             console.print()

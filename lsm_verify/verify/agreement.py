@@ -91,12 +91,13 @@ def sample(route: Route, inputs: Inputs, seed: int) -> list[Sample]:
 
 def pair_z(a: Sample, b: Sample, norm: float, scale: Array) -> Array:
     """Difference of two routes in units of their joint round-off, per component; 0/0 = 0."""
-    difference = np.abs(a.gradient - b.gradient)
+    with np.errstate(invalid="ignore"):
+        difference = np.abs(a.gradient - b.gradient)
     size = np.maximum(np.abs(a.gradient), np.abs(b.gradient))
     unit = np.hypot(a.spread, b.spread) + EPSILON * size + EPSILON * norm / scale
     with np.errstate(invalid="ignore", divide="ignore"):
         z = np.where(difference == 0, 0.0, difference / unit)
-    return np.where(np.isnan(difference), np.inf, z)
+    return np.where(np.isnan(z), np.inf, z)
 
 
 def compare(
@@ -114,19 +115,20 @@ def compare(
     """
     scale = scales(inputs)
     names = list(samples)
-    norm = float(np.median([np.linalg.norm(s.gradient * scale) for s in samples.values()]))
+    norms = np.array([np.linalg.norm(s.gradient * scale) for s in samples.values()])
+    norm = float(np.median(norms[np.isfinite(norms)])) if np.isfinite(norms).any() else np.nan
     pairs = {(a, b): pair_z(samples[a], samples[b], norm, scale) for a, b in combinations(names, 2)}
     noise = max(float(np.linalg.norm(s.spread * scale)) for s in samples.values())
     z = np.max(list(pairs.values()), axis=0) if pairs else np.full(scale.size, np.nan)
-    error = np.max(
-        [
-            np.abs(samples[a].gradient - samples[b].gradient)
-            + 2 * np.hypot(samples[a].spread, samples[b].spread)
-            for a, b in pairs
-        ],
-        axis=0,
-    ) if pairs else np.full(scale.size, np.nan)  # fmt: skip
     with np.errstate(invalid="ignore", divide="ignore"):
+        error = np.max(
+            [
+                np.abs(samples[a].gradient - samples[b].gradient)
+                + 2 * np.hypot(samples[a].spread, samples[b].spread)
+                for a, b in pairs
+            ],
+            axis=0,
+        ) if pairs else np.full(scale.size, np.nan)  # fmt: skip
         bound = error * scale / norm
     worst = float(np.max(z))
     verdict = judge(worst, PASS_Z, FAIL_Z)

@@ -90,6 +90,7 @@ def closure(inputs: Inputs, T: Array, *, point: str, subject: str) -> CheckResul
     found = budget(inputs, T)
     ratios = np.abs(found.residual) / (EPSILON * found.size)
     worst = max(float(np.max(ratios)), abs(found.total) / (EPSILON * found.total_size))
+    worst = worst if np.isfinite(worst) else np.inf
     verdict = judge(worst, LIMIT, LIMIT)
     step = int(np.argmax(ratios))
     mean = float(np.mean(np.abs(found.residual)))

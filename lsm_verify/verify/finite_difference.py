@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsm_verify.inputs import Inputs
-from lsm_verify.routes import Evaluation, Route, ladders, register, scores_at
+from lsm_verify.routes import Evaluation, Route, ladders, register, scores_at, trajectory
 from lsm_verify.verify.agreement import labels, scales
 from lsm_verify.verify.noise import POINTS, ecnoise
 from lsm_verify.verify.result import CheckResult, Reason, Verdict
@@ -111,6 +111,8 @@ def richardson(steps: Array, plus: Array, minus: Array, noise: float) -> tuple[f
 
 def estimate(inputs: Inputs) -> Estimate:
     """Differentiate every objective of ``inputs`` by every component in ``wrt``."""
+    if not np.all(np.isfinite(scores_at(inputs, [{}]))):
+        trajectory(inputs)  # raises, naming the step
     directions = _directions(inputs)
     rungs = ladders(inputs, directions, LARGEST_STEP, RATIO, PAIRS)
     lines = _noise_lines(inputs, directions)
@@ -199,8 +201,12 @@ def confirm(
     )
     delta = np.abs(gradient - value)
     verdicts = [
-        Verdict.PASS if d + e <= a else Verdict.FAIL if d - e > a else Verdict.INCONCLUSIVE
-        for d, e, a in zip(delta, u, allowed, strict=True)
+        Verdict.PASS
+        if d + e <= a
+        else Verdict.FAIL
+        if d - e > a or not np.isfinite(g)
+        else Verdict.INCONCLUSIVE
+        for d, e, a, g in zip(delta, u, allowed, gradient, strict=True)
     ]
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = np.where(allowed > 0, (delta + u) / allowed, np.inf)

@@ -18,6 +18,7 @@ from lsm_verify.inputs import Inputs, Objective, probe_weights
 from lsm_verify.parameters import Value
 from lsm_verify.quantities import PARAMETERS
 from lsm_verify.routes import ROUTES, Route, get_route, trajectory
+from lsm_verify.validation import whole
 from lsm_verify.verify import agreement, conservation, dot_product, finite_difference, solver
 from lsm_verify.verify.result import (
     CheckResult,
@@ -71,7 +72,7 @@ class Run:
 
     def warm_up(self) -> None:
         """Load and compile what the routes need, so that their times are their own."""
-        inputs = self.case.window(1).inputs()
+        inputs = _observed_window(self.case, 1).inputs()
         with self.timed("set-up"):
             for route in self.exact:
                 agreement.sample(route, inputs, self.options.seed)
@@ -87,7 +88,7 @@ class Run:
 def verify(
     case: Case,
     *,
-    routes: Sequence[str] | None = None,
+    routes: Sequence[str] | str | None = None,
     points: int = 2,
     seed: int = 0,
     strict: bool = False,
@@ -129,22 +130,21 @@ def verify(
     NoSolutionError
         If the model has no solution at one of the points.
     """
-    if points < 0:
-        raise InputError(f"points={points} must not be negative.")
-    if seed < 0:
-        raise InputError(f"seed={seed} must not be negative.")
-    names = tuple(routes) if routes is not None else default_routes()
+    for name, number in (("points", points), ("seed", seed)):
+        whole(name, number, 0)
+    routes = [routes] if isinstance(routes, str) else routes
+    names = tuple(dict.fromkeys(routes)) if routes is not None else default_routes()
     if not names:
         raise InputError(f"no route is named; known: {', '.join(ROUTES)}.")
     options = Options(names, points, seed, strict, jacobi_tolerance)
+    from lsm_verify.models import published
+
     run = Run(case, options, announce, warn)
+    published.check_tolerance(jacobi_tolerance)
+    if run.wants("autograd-published"):
+        published.check_applicable(case.inputs())
     announce("loading and compiling")
     run.warm_up()
-    if run.wants("autograd-published"):
-        from lsm_verify.models import published
-
-        published.check_tolerance(jacobi_tolerance)
-        published.check_applicable(case.inputs())
     for index, (point, values) in enumerate(_points(case, points, seed)):
         announce(f"{point}: {', '.join(route.name for route in run.exact)}")
         _check_point(run, point, values, seed + 100 * index)
@@ -241,13 +241,20 @@ def _check_point(run: Run, point: str, values: dict[str, Value], seed: int) -> N
             run.checks.append(conservation.closure(inputs, T, point=point, subject=subject))
 
 
+def _observed_window(case: Case, steps: int) -> Case:
+    """Return the first steps, at least ``steps`` of them and as many as reach an observation."""
+    seen = [np.asarray(s.weights) > 0 for s in case.observations.series]
+    first = min(int(np.argmax(w)) for w in seen if np.any(w))
+    return case.window(min(max(steps, first), case.forcing.steps))
+
+
 def _check_window(run: Run) -> None:
     """Hold the exact routes against multiprecision on the first steps."""
     if not run.wants("multiprecision"):
         return
-    steps = min(WINDOW, run.case.forcing.steps)
+    case = _observed_window(run.case, WINDOW)
+    steps = case.forcing.steps
     run.announce(f"multiprecision on the first {steps} steps")
-    case = run.case.window(steps)
     inputs = case.inputs()
     probe = Objective("probe", probe_weights(inputs, run.options.seed))
     inputs = replace(inputs, objectives=(Objective(), probe))

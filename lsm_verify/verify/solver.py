@@ -67,14 +67,16 @@ def judge_published(
     verdict = Verdict.PASS
     if np.any(failed):
         verdict = Verdict.FAIL
-        explained = np.all(share[failed] >= BLAME * delta[failed])
+        moved, wrong = ((x * scale)[failed] for x in (share, delta))
+        explained = np.linalg.norm(moved) >= BLAME * np.linalg.norm(wrong)
         reason = Reason.SOLVER if explained else Reason.MISMATCH
     elif not np.all(passed):
         verdict, reason = Verdict.INCONCLUSIVE, Reason.NOISE
     names = [name for name, _ in labels(inputs)]
-    affected = sorted(
-        set(np.array(names)[failed]), key=lambda n: -float((delta * scale)[names.index(n)])
-    )
+    affected: dict[str, float] = {}
+    for name, wrong, size in zip(names, failed, delta * scale, strict=True):
+        if wrong:
+            affected[name] = max(affected.get(name, 0.0), float(size))
     change = float(np.max(delta / np.maximum(np.abs(evidence.gradient), 1e-3 * norm / scale)))
     result = CheckResult(
         check="published route",
@@ -90,7 +92,7 @@ def judge_published(
         bound=float(np.max((delta + uncertainty) * scale) / norm),
         detectable=float(np.max(uncertainty * scale) / norm),
         reason=reason,
-        parameters=tuple(affected),
+        parameters=tuple(sorted(affected, key=lambda name: -affected[name])),
         evaluations=2,
         message=(
             f"Jacobi tolerance {tolerance:g} K; solver's share of the error "

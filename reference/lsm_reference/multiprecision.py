@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lsm_reference import namespace
-from lsm_reference.evaluate import Gradients, empty_gradient, components, scores, shifted, simulate
+from lsm_reference.evaluate import Gradients, components, empty_gradient, scores, shifted, simulate
 from lsm_reference.problem import Objective, Problem
 
 DIGITS = 50

@@ -14,15 +14,6 @@ OFFSET = {"SWdown": 500.0, "LWdown": 300.0, "Tair": 290.0, "LWup": 450.0, "SoilT
 
 
 @pytest.fixture
-def data_dir() -> Path:
-    given = os.environ.get("LSM_VERIFY_DATA")
-    if given and Path(given).is_dir():
-        return Path(given)
-    _absent(f"no Phoenix data (LSM_VERIFY_DATA={given!r}); run `lsm-verify data fetch`")
-    raise AssertionError
-
-
-@pytest.fixture
 def tower_file(tmp_path: Path) -> Callable[..., Path]:
     """Write a day of half-hourly tower data; ``change`` edits the dataset before it is written.
 

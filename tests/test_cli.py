@@ -1,0 +1,364 @@
+# ruff: noqa: E501 (messages are quoted whole)
+import errno
+import json
+import os
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+from lsm_verify import NoSolutionError, __version__, cli, files
+
+CHEAP = ["check", "twin", "--routes", "adjoint,complex-step", "--points", "0"]
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command; return its exit code, output and errors."""
+
+    def call(*arguments):
+        code = cli.run([str(a) for a in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def refused(run, tmp_path, monkeypatch):
+    """Run a command that must be refused: exit code 2, one line of error, nothing else."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+    def call(*arguments):
+        code, out, err = run(*arguments)
+        assert code == 2, err
+        assert out == ""
+        assert err.startswith("lsm-verify: ")
+        assert err.endswith("\n")
+        assert err.count("\n") == 1
+        assert "Traceback" not in err
+        assert list(folder.iterdir()) == []
+        return err.removeprefix("lsm-verify: ").rstrip("\n")
+
+    return call
+
+
+@pytest.fixture
+def command():
+    """Run the command line in an interpreter of its own."""
+
+    def call(*arguments, before=""):
+        return subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                f"{before}\nfrom lsm_verify.cli import main; main()",
+                *arguments,
+            ],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return call
+
+
+class TestHelp:
+    @pytest.mark.parametrize("option", ["--help", "-h"])
+    def test_help(self, run, option):
+        code, out, err = run(option)
+        assert (code, err) == (0, "")
+        for word in ("check", "simulate", "data", "Exit codes"):
+            assert word in out
+
+    @pytest.mark.parametrize("name", ["check", "simulate", "data"])
+    def test_help_of_a_command(self, run, name):
+        code, out, err = run(name, "--help")
+        assert (code, err) == (0, "")
+        assert "Usage:" in out
+        assert f" {name} " in out
+
+    def test_version(self, run):
+        assert run("--version") == (0, f"lsm-verify {__version__}\n", "")
+
+    def test_from_a_shell(self, command):
+        done = command("--version")
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"lsm-verify {__version__}\n", "")
+
+
+class TestCheck:
+    def test_twin(self, run):
+        code, out, err = run(*CHEAP)
+        assert (code, err) == (0, "")
+        assert out.startswith("twin: ")
+        assert "∂/∂α" in out
+        assert "adjoint" in out
+        assert out.splitlines()[-1].startswith("PASS  every route agrees; relative error")
+
+    def test_verbose_shows_every_point_and_check(self, run):
+        _, short, _ = run(*CHEAP)
+        code, long, _ = run(*CHEAP, "--verbose")
+        assert code == 0
+        assert "Gradient of J at truth" in long
+        assert "Gradient of J at truth" not in short
+
+    def test_a_single_route_says_what_was_added(self, run):
+        code, out, _ = run("check", "twin", "--routes", "adjoint", "--points", "0")
+        assert code == 0
+        assert "complex-step was added" in out
+
+    def test_json(self, run, tmp_path):
+        path = tmp_path / "result.json"
+        code, _, err = run(*CHEAP, "--seed", 7, "--json", path)
+        assert (code, err) == (0, "")
+        data = json.loads(path.read_text(encoding="utf-8"), parse_constant=pytest.fail)
+        assert data["case"] == "twin"
+        assert data["verdict"] == "PASS"
+        assert data["exit_code"] == 0
+        assert data["options"] == {
+            "routes": ["adjoint", "complex-step"],
+            "points": 0,
+            "seed": 7,
+            "strict": False,
+            "jacobi_tolerance": 1e-4,
+        }
+        assert os.listdir(tmp_path) == ["result.json"]
+
+    def test_json_is_replaced_whole(self, run, tmp_path, monkeypatch):
+        path = tmp_path / "result.json"
+        path.write_text("old", encoding="utf-8")
+        replace = files.Path.replace
+
+        def full(self, target):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr(files.Path, "replace", full)
+        code, _, err = run(*CHEAP, "--json", path)
+        monkeypatch.setattr(files.Path, "replace", replace)
+        assert code == 2
+        assert err.startswith(f"lsm-verify: cannot write {path}: ")
+        assert err.count("\n") == 1
+        assert path.read_text(encoding="utf-8") == "old"
+        assert os.listdir(tmp_path) == ["result.json"]
+
+    @pytest.mark.parametrize("code", [0, 1, 3])
+    def test_exit_code_is_the_reports(self, run, monkeypatch, code):
+        package = import_module("lsm_verify.verify")
+        from dataclasses import replace
+
+        right = package.verify
+
+        def verify(*args, **kwargs):
+            return replace(right(*args, **kwargs), exit_code=code)
+
+        monkeypatch.setattr(package, "verify", verify)
+        assert run(*CHEAP)[0] == code
+
+    def test_options_reach_the_run(self, run, monkeypatch):
+        seen = {}
+
+        def verify(case, **options):
+            seen.update(options, case=case.name)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(import_module("lsm_verify.verify"), "verify", verify)
+        run("check", "layered", "--routes", " adjoint , tangent,", "--points", 3, "--seed", 5,
+            "--strict", "--jacobi-tol", "1e-6")  # fmt: skip
+        assert seen["case"] == "layered"
+        assert seen["routes"] == ["adjoint", "tangent"]
+        assert (seen["points"], seen["seed"], seen["strict"]) == (3, 5, True)
+        assert seen["jacobi_tolerance"] == 1e-6
+
+
+class TestRefusals:
+    def test_unknown_case(self, refused):
+        assert refused("check", "twn") == (
+            "unknown case 'twn'; known: twin, twin-one-depth, phoenix, layered. Did you mean 'twin'?"
+        )
+
+    def test_unknown_route(self, refused):
+        message = refused("check", "twin", "--routes", "adjoint,tangnt")
+        assert message.startswith("unknown route 'tangnt'; known: adjoint, ")
+        assert message.endswith("Did you mean 'tangent'?")
+
+    @pytest.mark.parametrize("routes", ["", ",", " "])
+    def test_no_route(self, refused, routes):
+        assert refused("check", "twin", "--routes", routes).startswith("no route is named; known: ")
+
+    @pytest.mark.parametrize("option", ["points", "seed"])
+    def test_negative_numbers(self, refused, option):
+        assert refused("check", "twin", f"--{option}", "-1") == (
+            f"{option}=-1 must be a whole number, at least 0."
+        )
+
+    @pytest.mark.parametrize("arguments", [
+        ("check", "twin", "--points", "many"),
+        ("check", "twin", "--points", "1.5"),
+        ("check", "twin", "--jacobi-tol", "small"),
+        ("simulate", "twin", "-o", "x.nc", "--jacobi-tol", "small"),
+    ])  # fmt: skip
+    def test_no_number(self, refused, arguments):
+        message = refused(*arguments)
+        option = arguments[-2]
+        assert f"'{option}'" in message
+        assert "valid" in message
+        assert message.endswith("See lsm-verify --help.")
+
+    @pytest.mark.parametrize("tolerance", ["1e-13", "0", "-1", "nan", "inf"])
+    def test_jacobi_tolerance(self, refused, tolerance):
+        message = refused(
+            "check", "twin", "--routes", "autograd-published", "--jacobi-tol", tolerance
+        )
+        assert message.startswith(f"Jacobi tolerance {float(tolerance):g} K must be at least 1e-12")
+
+    def test_published_route_on_layers(self, refused):
+        message = refused("check", "layered", "--routes", "autograd-published", "--points", "0")
+        assert message.startswith("the published method does not cover this case")
+
+    @pytest.mark.parametrize("arguments", [("check", "twin", "--pionts", "1"), ("chekc", "twin"),
+                                           ("check",), ("check", "twin", "extra"),
+                                           ("simulate", "twin")])  # fmt: skip
+    def test_wrong_usage(self, refused, arguments):
+        assert refused(*arguments).endswith("See lsm-verify --help.")
+
+    @pytest.mark.parametrize(
+        "assignment",
+        ["albedo", "albedo=", "albedo=bright", "=", ""],
+    )
+    def test_wrong_assignment(self, refused, assignment):
+        assert refused("simulate", "twin", "-o", "x.nc", "--set", assignment) == (
+            f"--set {assignment!r} must have the form NAME=VALUE with a number, albedo=0.3, say."
+        )
+
+    @pytest.mark.parametrize(
+        "assignment, message",
+        [
+            (
+                "albedo=nan",
+                "albedo=nan must be finite; 1 of 1 values are not. Remove or fill them first.",
+            ),
+            ("albedo=-0.1", "albedo=-0.1 must lie in [0, 1]; check its value and unit."),
+            (
+                "bottom_temperature=20",
+                "bottom_temperature=20.0 must lie in [150, 450] K; it looks like °C: add 273.15.",
+            ),
+            (
+                "bowen_ratio=0",
+                "bowen_ratio=0.0 must be non-zero; give turbulent_transfer_coefficient instead.",
+            ),
+        ],
+    )
+    def test_wrong_value(self, refused, assignment, message):
+        assert refused("simulate", "twin", "-o", "x.nc", "--set", assignment) == message
+
+    def test_unknown_parameter(self, refused):
+        message = refused("simulate", "twin", "-o", "x.nc", "--set", "albdo=0.1")
+        assert message.startswith("unknown parameter 'albdo'; known: albedo, ")
+        assert message.endswith("Did you mean 'albedo'?")
+
+    def test_unknown_point(self, refused):
+        assert refused("simulate", "twin", "-o", "x.nc", "--at", "trut") == (
+            "unknown point of case twin 'trut'; known: start, truth. Did you mean 'truth'?"
+        )
+
+    def test_unknown_model_and_device(self, refused):
+        assert refused("simulate", "twin", "-o", "x.nc", "--model", "dirct").endswith("'direct'?")
+        assert refused("simulate", "twin", "-o", "x.nc", "--device", "gpu") == (
+            "device='gpu' is no torch device; give cpu or cuda."
+        )
+
+    @pytest.mark.parametrize("arguments", [("simulate", "twin", "-o"), ("check", "twin", "--json")])
+    def test_unwritable_output_is_refused_before_the_work(
+        self, refused, tmp_path, monkeypatch, arguments
+    ):
+        def no_work(*args, **kwargs):
+            raise AssertionError("work was done for a file that cannot be written")
+
+        monkeypatch.setattr(cli, "_load", no_work)
+        missing = tmp_path / "no" / "x"
+        assert refused(*arguments, missing) == (
+            f"cannot write {missing}: the folder {missing.parent} does not exist; create it first."
+        )
+        assert refused(*arguments, tmp_path) == (
+            f"cannot write {tmp_path}: it is a folder; give a file name."
+        )
+        monkeypatch.setattr(files.os, "access", lambda path, mode: False)
+        assert "no permission" in refused(*arguments, "x")
+
+    @pytest.mark.parametrize("name", ["check", "simulate"])
+    def test_phoenix_without_data(self, refused, tmp_path, name):
+        output = ("-o", "x.nc") if name == "simulate" else ()
+        message = refused(name, "phoenix", "--data", tmp_path / "here", *output)
+        assert str(tmp_path) in message
+        assert "lsm-verify data fetch" in message
+
+    def test_a_balance_without_solution(self, refused, monkeypatch):
+        def verify(case, **options):
+            raise NoSolutionError(3)
+
+        monkeypatch.setattr(import_module("lsm_verify.verify"), "verify", verify)
+        assert refused(*CHEAP).startswith(
+            "the surface energy balance has no positive root at step 3;"
+        )
+
+    def test_from_a_shell(self, command):
+        done = command("check", "twn")
+        assert done.returncode == 2
+        assert done.stdout == ""
+        assert done.stderr.startswith("lsm-verify: unknown case 'twn'")
+        assert done.stderr.count("\n") == 1
+
+
+class TestSimulate:
+    def test_writes_a_file(self, run, tmp_path):
+        xarray = pytest.importorskip("xarray")
+        path = tmp_path / "out.nc"
+        code, out, err = run("simulate", "twin", "--at", "truth", "--set", "albedo=0.3",
+                             "--set", "emissivity=0.9", "-o", path)  # fmt: skip
+        assert (code, err) == (0, "")
+        assert out == f"wrote {path}: {{'time': 101, 'depth': 101}}\n"
+        assert os.listdir(tmp_path) == ["out.nc"]
+        with xarray.open_dataset(path, engine="h5netcdf") as dataset:
+            assert dataset["SWup"].values[14] == pytest.approx(0.3 * 800.0)
+            assert dataset["SoilTemp"].attrs["units"] == "K"
+
+    @pytest.mark.parametrize("point", ["start", "truth"])
+    def test_point(self, run, tmp_path, point):
+        xarray = pytest.importorskip("xarray")
+        assert run("simulate", "layered", "--at", point, "-o", tmp_path / "out.nc")[0] == 0
+        with xarray.open_dataset(tmp_path / "out.nc", engine="h5netcdf", decode_times=False) as d:
+            bottom = {"start": 290.0, "truth": 288.0}[point]
+            assert d["SoilTemp"].values[1, -1] == pytest.approx(bottom, abs=0.01)
+
+
+class TestAccidents:
+    @pytest.mark.parametrize("interruption", [KeyboardInterrupt, cli.typer.Abort])
+    def test_interrupted(self, run, monkeypatch, interruption):
+        def verify(*args, **kwargs):
+            raise interruption
+
+        monkeypatch.setattr(import_module("lsm_verify.verify"), "verify", verify)
+        code, out, err = run(*CHEAP)
+        assert (code, out) == (130, "")
+        assert "Traceback" not in err
+
+    def test_unexpected(self, run, monkeypatch):
+        def verify(*args, **kwargs):
+            raise RuntimeError("a bug")
+
+        monkeypatch.setattr(import_module("lsm_verify.verify"), "verify", verify)
+        code, out, err = run(*CHEAP)
+        assert (code, out) == (4, "")
+        assert "Traceback (most recent call last)" in err
+        assert "RuntimeError: a bug" in err
+        assert err.splitlines()[-1].startswith("lsm-verify: internal error, please report it")
+
+    def test_unexpected_from_a_shell(self, command):
+        before = "import lsm_verify.cases as c; c.load_case = lambda *a, **k: 1 / 0"
+        done = command(*CHEAP, before=before)
+        assert done.returncode == 4
+        assert "ZeroDivisionError" in done.stderr

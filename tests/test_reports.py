@@ -1,0 +1,71 @@
+"""The committed reports and the README's output can be made again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lsm_verify as lv
+
+ROOT = Path(__file__).parents[1]
+RELATIVE = 1e-9
+"""Objectives and gradients move with the platform's arithmetic by some 1e-12 of ‖g∘s‖."""
+
+CASES = ("twin", "twin-one-depth", "layered", pytest.param("phoenix", marks=pytest.mark.phoenix))
+
+
+@pytest.fixture(scope="module")
+def committed():
+    content = json.loads((ROOT / "reports" / "verification.json").read_text(encoding="utf-8"))
+    return {report["case"]: report for report in content["reports"]}
+
+
+@pytest.fixture
+def load(request):
+    def load_case(name):
+        data = request.getfixturevalue("data_dir") if name == "phoenix" else None
+        return lv.load_case(name, data=data)
+
+    return load_case
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_objective_and_gradient_are_those_reported(name, committed, load):
+    case = load(name)
+    points = {"start": case.point("start")}
+    points |= {f"random {i + 1}": p for i, p in enumerate(case.random_points(2, 0))}
+    points |= {p: case.point(p) for p in case.points()}
+    scales = case.scales
+    reported = committed[name]["points"]
+    assert {p["point"] for p in reported} == set(points)
+    for entry in reported:
+        value, gradient = lv.gradient(case, points[entry["point"]])
+        assert value == pytest.approx(entry["value"], rel=RELATIVE, abs=1e-20)
+        for parameter, slope in entry["gradient"].items():
+            error = abs(float(gradient[parameter]) - slope) * float(scales[parameter])
+            assert error <= RELATIVE * max(entry["norm"], 1e-12)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_case_is_reported_as_passed(name, committed):
+    assert committed[name]["verdict"] == "PASS"
+    assert committed[name]["exit_code"] == 0
+
+
+def test_phoenix_misfit_is_the_one_reported(committed, load):
+    case = load("phoenix")
+    value, _ = lv.gradient(case, case.point("published"))
+    entry = next(p for p in committed["phoenix"]["points"] if p["point"] == "published")
+    assert np.sqrt(value) == pytest.approx(0.9356, abs=5e-5)
+    assert "all 0.9356" in entry["misfit"]
+
+
+def test_readme_shows_the_gradient_of_the_twin():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = next(line for line in text.splitlines() if line.startswith("adjoint  "))
+    _, gradient = lv.gradient(lv.load_case("twin"))
+    found = [float(cell) for cell in shown.split()[1:]]
+    assert found == pytest.approx([float(g) for g in gradient.values()], rel=1e-6)
