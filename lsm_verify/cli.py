@@ -6,8 +6,12 @@ Exit codes: 0 passed; 1 a gradient or property is wrong; 2 wrong usage, configur
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -125,15 +129,20 @@ def check(
         announce=_progress,
         warn=_warn,
     )
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=120)
-    text.show(report, console, verbose=verbose)
     if json is not None:
         files.write_text(
             json, json_format.dumps(report.to_json(), indent=1, allow_nan=False) + "\n"
         )
         _progress(f"wrote {json}")
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=120)
+    # A reader that closes the pipe early (head, say) does not change the verdict.
+    with _pipe_may_close():
+        with console.capture() as captured:
+            text.show(report, console, verbose=verbose)
+        sys.stdout.write(captured.get())
+        sys.stdout.flush()
     raise typer.Exit(report.exit_code)
 
 
@@ -164,10 +173,11 @@ def simulate(
     """
     from lsm_verify import files
     from lsm_verify.models import simulation
+    from lsm_verify.parameters import overlay
 
     files.check_writable(output)
     loaded = _load(case, data, interpolate_gaps)
-    values = {**loaded.point(at), **_assignments(assign or [])}
+    values = overlay(loaded.point(at), _assignments(assign or []))
     dataset = simulation.simulate(
         loaded, values, model=model, device=device, jacobi_tolerance=jacobi_tol
     )
@@ -233,12 +243,23 @@ def _progress(message: str) -> None:
         typer.echo(message, err=True)
 
 
+@contextmanager
+def _pipe_may_close() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _warn(message: str) -> None:
     typer.echo(f"lsm-verify: {message}", err=True)
 
 
 def main() -> None:
     """Run the command line; every error becomes a message and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a stream that lacks ∂ or ‖ shows a question mark
+            stream.reconfigure(errors="replace")
     sys.exit(run())
 
 

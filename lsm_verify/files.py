@@ -14,11 +14,16 @@ from lsm_verify.errors import InputError
 def check_writable(path: Path) -> None:
     """Refuse an output path before any work is done for it."""
     folder = path.parent
-    if not folder.is_dir():
+    try:
+        folder_exists, is_folder = folder.is_dir(), path.is_dir()
+        path.exists()
+    except OSError as error:  # a name that is too long, say
+        raise InputError(f"cannot write {path}: {error.strerror}; choose another name.") from None
+    if not folder_exists:
         raise InputError(
             f"cannot write {path}: the folder {folder} does not exist; create it first."
         )
-    if path.is_dir():
+    if is_folder:
         raise InputError(f"cannot write {path}: it is a folder; give a file name.")
     if not os.access(folder, os.W_OK):
         raise InputError(
@@ -30,12 +35,18 @@ def check_writable(path: Path) -> None:
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path``; move it there if the block succeeds.
 
+    A link is followed; a device or pipe is written to as it is, for it cannot be replaced.
+
     Raises
     ------
     InputError
         If the file cannot be written (no folder, no permission, disk full).
     """
     check_writable(path)
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        yield path
+        return
     temporary = None
     try:
         handle, name = tempfile.mkstemp(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lsm_verify.errors import InputError
 from lsm_verify.quantities import FORCING, PARAMETERS
 from lsm_verify.validation import positive, vector, within
 
@@ -44,6 +45,13 @@ class Forcing:
         for name in FORCING:
             values = within(PARAMETERS[name], vector(name, getattr(self, name), steps.size))
             object.__setattr__(self, name, values)
+        if self.start is not None:
+            try:
+                object.__setattr__(self, "start", np.datetime64(self.start))
+            except (TypeError, ValueError):
+                raise InputError(
+                    f"start={self.start!r} must be a time, numpy.datetime64('2012-05-01T07:00')."
+                ) from None
         for name in ("time_step", *FORCING):
             getattr(self, name).setflags(write=False)
 

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from lsm_verify.errors import InputError, unknown
 from lsm_verify.observations import Series
+from lsm_verify.quantities import PARAMETERS
+from lsm_verify.validation import as_array, finite
 
 OBJECTIVES = ("mean-square", "half-sum-of-squares", "probe")
 
@@ -26,6 +29,28 @@ class Objective:
 
     kind: str = "mean-square"
     weights: Array | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in OBJECTIVES:
+            raise unknown("objective", self.kind, OBJECTIVES)
+        if self.weights is None:
+            if self.kind == "probe":
+                raise InputError("objective 'probe' has no weights; give them, see probe_weights.")
+            return
+        weights = finite("weights of the objective", as_array("weights", self.weights))
+        if self.kind != "probe" and (np.any(weights < 0) or not np.any(weights > 0)):
+            raise InputError(
+                f"weights of the {self.kind} objective must not be negative, nor all zero."
+            )
+        object.__setattr__(self, "weights", weights)
+
+    def check(self, series: int, steps: int) -> None:
+        """Refuse weights that do not fit the observations."""
+        if self.weights is not None and self.weights.shape != (series, steps + 1):
+            raise InputError(
+                f"weights of the objective have shape {self.weights.shape}; give "
+                f"{(series, steps + 1)}, a row per series and a value per state."
+            )
 
     @property
     def label(self) -> str:
@@ -72,28 +97,49 @@ class Inputs:
         """Number of time steps."""
         return int(self.time_step.size)
 
-    @property
-    def component_count(self) -> int:
-        """How many numbers are differentiated by."""
-        return sum(int(self.parameters[name].size) for name in self.wrt)
-
     def with_values(self, values: Mapping[str, Array]) -> Inputs:
         """Return a copy in which some parameters have other values (same shapes)."""
         return replace(self, parameters={**self.parameters, **values})
 
+    def window(self, steps: int) -> Inputs:
+        """Return the first ``steps`` steps; what varies per step is cut with them.
 
-def probe_weights(inputs: Inputs, seed: int) -> Array:
+        Objectives are dropped: their weights belong to the whole record.
+        """
+
+        def cut(name: str, value: Array) -> Array:
+            per_step = "steps" in PARAMETERS[name].shapes and name not in self.knots
+            return value[:steps] if per_step and value.ndim == 1 else value
+
+        def first(series: Series) -> Series:
+            weights = np.broadcast_to(series.weights, series.values.shape)
+            return _changed(series, values=series.values[: steps + 1], weights=weights[: steps + 1])
+
+        return replace(
+            self,
+            time_step=self.time_step[:steps],
+            parameters={name: cut(name, v) for name, v in self.parameters.items()},
+            series=tuple(first(s) for s in self.series),
+            scales={k: cut(k, v) for k, v in self.scales.items()},
+            objectives=(Objective(),),
+        )
+
+
+def probe_weights(inputs: Inputs, seed: int, *, everywhere: bool = False) -> Array:
     """Seeded Gaussian weights (series, steps + 1) where something is observed, else zero.
 
     Each series is divided by a size of its own unit (1 K, 100 W m-2), so that fluxes do not
-    drown temperatures.
+    drown temperatures. ``everywhere`` gives every state a weight, observed or not.
     """
     rng = np.random.default_rng(seed)
     rows = []
     for s in inputs.series:
         unit = 1.0 if s.kind == "soil_temperature" else 100.0
         noise = rng.standard_normal(s.values.size) / unit
-        rows.append(np.where(s.weights > 0, noise, 0.0))
+        seen = np.broadcast_to(s.weights, noise.shape) > 0
+        if everywhere:
+            seen = np.arange(noise.size) >= (1 if s.kind == "turbulent_flux" else 0)
+        rows.append(np.where(seen, noise, 0.0))
     return np.stack(rows)
 
 
@@ -101,12 +147,13 @@ def ulp_copies(inputs: Inputs, count: int, rng: np.random.Generator) -> Iterator
     """Yield copies in which every input number is moved up or down by one unit in the last place.
 
     Grid, steps, parameters, forcing, knots, observed values and depths all move; equal steps move
-    together, being one input. Weights of probe and series stay: they define the objective.
+    together, being one input. Weights of probe and series stay: they define the objective. Zeros
+    stay: the number next to zero, 5e-324, is no rounding error of anything.
     """
 
     def moved(x: Array) -> Array:
         toward = np.where(rng.random(np.shape(x)) < 0.5, -np.inf, np.inf)
-        return np.nextafter(x, toward)
+        return np.where(x == 0, x, np.nextafter(x, toward))
 
     for _ in range(count):
         distinct, which = np.unique(inputs.time_step, return_inverse=True)
@@ -116,20 +163,17 @@ def ulp_copies(inputs: Inputs, count: int, rng: np.random.Generator) -> Iterator
             time_step=moved(distinct)[which],
             parameters={name: moved(v) for name, v in inputs.parameters.items()},
             knots={name: moved(v) for name, v in inputs.knots.items()},
-            series=tuple(_moved_series(s, moved(s.values), rng) for s in inputs.series),
+            series=tuple(
+                _changed(s, values=moved(s.values), depth=float(moved(np.asarray(s.depth))))
+                for s in inputs.series
+            ),
         )
 
 
-def _moved_series(series: Series, values: Array, rng: np.random.Generator) -> Series:
-    """Copy a series with other values and its depth moved; not checked again."""
+def _changed(series: Series, **changes: object) -> Series:
+    """Copy a series with some fields changed; not checked again."""
     copy = object.__new__(Series)
-    depth = float(np.nextafter(series.depth, -np.inf if rng.random() < 0.5 else np.inf))
-    for name, value in (
-        ("kind", series.kind),
-        ("values", values),
-        ("depth", depth),
-        ("weights", series.weights),
-    ):
+    for name, value in {**vars(series), **changes}.items():
         object.__setattr__(copy, name, value)
     return copy
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,8 +91,9 @@ class Observations:
     series: tuple[Series, ...]
 
     def __post_init__(self) -> None:
-        if not self.series:
-            raise InputError("observations are empty; give at least one series.")
+        given: Any = self.series
+        if not isinstance(given, tuple) or not given:
+            raise InputError(f"observations={self.series!r} must be a tuple of Series, not empty.")
 
     def check(self, grid: Grid, steps: int) -> None:
         """Refuse series that do not fit a grid and a number of steps, or of which none counts."""

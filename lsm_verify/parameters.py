@@ -49,6 +49,21 @@ Parameters: TypeAlias = Mapping[str, Value]
 
 
 def merge(defaults: Parameters, given: Parameters | None) -> dict[str, Value]:
+    """Overlay ``given`` on ``defaults`` and refuse a set without turbulent coefficient.
+
+    Raises
+    ------
+    InputError
+        As `overlay`; if neither form of the turbulent coefficient is there.
+    """
+    merged = overlay(defaults, given or {})
+    missing = [name for name in SEPARATE if name not in merged]
+    if COMBINED not in merged and missing:
+        raise InputError(f"{missing[0]} is missing; give it, or {COMBINED} instead of h and β.")
+    return {name: value for name, value in merged.items() if value is not None}
+
+
+def overlay(defaults: Parameters, given: Parameters) -> dict[str, Value]:
     """Overlay ``given`` on ``defaults``; one form of the turbulent coefficient replaces the other.
 
     Raises
@@ -56,7 +71,6 @@ def merge(defaults: Parameters, given: Parameters | None) -> dict[str, Value]:
     InputError
         If a name is unknown or both forms of the turbulent coefficient are given.
     """
-    given = dict(given or {})
     for name in given:
         if name not in PARAMETERS:
             raise unknown("parameter", name, PARAMETERS)
@@ -71,11 +85,7 @@ def merge(defaults: Parameters, given: Parameters | None) -> dict[str, Value]:
             merged.pop(name, None)
     elif separate:
         merged.pop(COMBINED, None)
-    merged |= given
-    missing = [name for name in SEPARATE if name not in merged]
-    if COMBINED not in merged and missing:
-        raise InputError(f"{missing[0]} is missing; give it, or {COMBINED} instead of h and β.")
-    return {name: value for name, value in merged.items() if value is not None}
+    return merged | dict(given)
 
 
 def split_batch(parameters: Parameters) -> list[dict[str, Value]]:

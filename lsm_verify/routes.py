@@ -7,8 +7,7 @@ imports the oracle, and it does so when a route is taken.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -43,7 +42,9 @@ class Route:
     evaluate : callable
         From a batch of inputs to one `Evaluation` each.
     short : bool
-        Whether it is so slow that only a short window is judged.
+        Whether it is so slow that only a short window is judged, and once: without copies.
+    noise : float
+        Its own error in units of |J / p|, where it is not measured on copies.
     default : bool
         Whether it runs without being named.
     """
@@ -54,6 +55,7 @@ class Route:
     evaluate: Callable[[Sequence[Inputs]], list[Evaluation]]
     short: bool = False
     default: bool = True
+    noise: float = 0.0
 
 
 def to_problem(inputs: Inputs) -> Problem:
@@ -130,24 +132,14 @@ def published(tolerance: float) -> Route:
     )
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Keep torch to one thread: a column's matrices are too small to be worth sharing.
-
-    Two threads were measured to take up to six times as long where other work ran beside them.
-    """
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-@_one_thread()
 def _by_autograd(batch: Sequence[Inputs], simulate: Callable[..., Any]) -> list[Evaluation]:
+    from lsm_verify.models.threads import one_thread
+
+    with one_thread():
+        return _differentiate(batch, simulate)
+
+
+def _differentiate(batch: Sequence[Inputs], simulate: Callable[..., Any]) -> list[Evaluation]:
     import torch
 
     from lsm_verify.models.column import expand, leaves
@@ -205,6 +197,7 @@ ROUTES: dict[str, Route] = {
             exact=True,
             evaluate=_multiprecision,
             short=True,
+            noise=1e-28,  # 50 digits divided by the relative step, and some to spare
         ),
         published(1e-4),
     )

@@ -12,16 +12,10 @@ from hypothesis import settings
 
 from tests.planting import Planter
 
-# The tensors are small: OpenMP's threads would wait for each other and for whatever else runs on
-# the same cores (27 s instead of 2 for the published run). Numba's own OpenMP layer would set the
-# number of threads back.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("NUMBA_THREADING_LAYER", "workqueue")
-
 COMMON = {"deadline": None, "print_blob": True}
 settings.register_profile("dev", max_examples=30, **COMMON)
 settings.register_profile("ci", max_examples=60, derandomize=True, **COMMON)
-settings.register_profile("nightly", max_examples=2000, **COMMON)
+settings.register_profile("nightly", max_examples=1000, **COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 

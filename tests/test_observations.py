@@ -84,7 +84,7 @@ def test_an_empty_series(kind):
 def test_at_least_one_series():
     with pytest.raises(InputError) as caught:
         Observations(())
-    assert str(caught.value) == "observations are empty; give at least one series."
+    assert str(caught.value) == "observations=() must be a tuple of Series, not empty."
 
 
 class TestCheck:

@@ -59,7 +59,7 @@ import lsm_verify as lv
 assert "adjoint" in lv.routes(), lv.routes
 assert "finite-difference" in lv.routes()
 try:
-    lv.verify(None, points=-1)
+    lv.verify(lv.load_case("twin"), points=-1)
 except lv.InputError as error:
     assert "points=-1" in str(error)
 else:

@@ -10,6 +10,7 @@ from lsm_verify.cases.layered import layered
 from lsm_verify.cases.phoenix import phoenix
 from lsm_verify.cases.twin import twin, twin_one_depth
 from lsm_verify.errors import unknown
+from lsm_verify.validation import whole
 
 __all__ = ["CASES", "Case", "load_case"]
 
@@ -48,6 +49,7 @@ def load_case(name: str, *, data: str | Path | None = None, interpolate_gaps: in
     ('albedo', 'heat_transfer_coefficient', 'bowen_ratio', 'thermal_conductivity', \
 'volumetric_heat_capacity', 'bottom_temperature')
     """
+    whole("interpolate_gaps", interpolate_gaps, 0)
     builders: dict[str, Callable[[], Case]] = {
         "twin": twin,
         "twin-one-depth": twin_one_depth,

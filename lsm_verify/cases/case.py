@@ -16,7 +16,7 @@ from lsm_verify.inputs import Inputs, Objective
 from lsm_verify.observations import Observations
 from lsm_verify.parameters import Knots, Parameters, Value, check, merge
 from lsm_verify.quantities import FORCING, PARAMETERS
-from lsm_verify.validation import whole
+from lsm_verify.validation import as_array, finite, whole, within
 
 Range = tuple[NDArray[np.float64] | float, NDArray[np.float64] | float]
 
@@ -64,12 +64,18 @@ class Case:
 
     def __post_init__(self) -> None:
         self.observations.check(self.grid, self.forcing.steps)
-        for point in self.points():
-            self.inputs(self.point(point))
+        if not self.start:
+            raise InputError("start is empty; give at least one parameter to differentiate by.")
         if set(self.ranges) != set(self.start):
             raise InputError(
                 f"ranges are given for {sorted(self.ranges)}; give one per free parameter."
             )
+        checked = {
+            name: _check_range(name, self.ranges[name], self.start[name]) for name in self.start
+        }
+        object.__setattr__(self, "ranges", checked)
+        for point in self.points():
+            self.inputs(self.point(point), wrt=self.free)
 
     @property
     def free(self) -> tuple[str, ...]:
@@ -102,17 +108,15 @@ class Case:
         return dict(getattr(self, name))
 
     def random_points(self, count: int, seed: int) -> list[dict[str, Value]]:
-        """``count`` seeded points, uniform in the ranges."""
+        """``count`` seeded points, uniform in the ranges, in the shapes of the start."""
         rng = np.random.default_rng(whole("seed", seed, 0))
 
-        def draw(low: Any, high: Any) -> Any:
-            low, high = np.asarray(low), np.asarray(high)
-            return low + (high - low) * rng.random(np.broadcast_shapes(low.shape, high.shape))
+        def draw(name: str) -> Value:
+            (low, high), start = self.ranges[name], self.start[name]
+            values = low + (np.asarray(high) - low) * rng.random(_shape(start))
+            return Knots(start.times, values) if isinstance(start, Knots) else values
 
-        return [
-            {name: draw(low, high) for name, (low, high) in self.ranges.items()}
-            for _ in range(whole("count", count, 0))
-        ]
+        return [{name: draw(name) for name in self.start} for _ in range(whole("count", count, 0))]
 
     def inputs(
         self,
@@ -137,12 +141,14 @@ class Case:
         values, knots = check(complete, self.sizes, insulated=self.insulated)
         if wrt is None:
             given = tuple(k for k, v in (parameters or {}).items() if v is not None)
-            wrt = given or self.free
+            wrt = given or tuple(name for name in self.free if name in values)
         for name in wrt:
             if name not in PARAMETERS:
                 raise unknown("parameter", name, PARAMETERS)
             if name not in values:
                 raise InputError(f"{name} has no value in case {self.name}; give one.")
+        for objective in objectives:
+            objective.check(len(self.observations.series), self.forcing.steps)
         return Inputs(
             spacing=self.grid.spacing,
             time_step=self.forcing.time_step,
@@ -175,5 +181,32 @@ class Case:
             start=cut_all(self.start) or {},
             truth=cut_all(self.truth),
             published=cut_all(self.published),
-            ranges={k: (cut(k, low), cut(k, high)) for k, (low, high) in self.ranges.items()},
+            ranges={
+                k: pair if isinstance(self.start[k], Knots) else (cut(k, pair[0]), cut(k, pair[1]))
+                for k, pair in self.ranges.items()
+            },
         )
+
+
+def _shape(value: Value) -> tuple[int, ...]:
+    return np.shape(value.values) if isinstance(value, Knots) else np.shape(value)  # type: ignore[arg-type]
+
+
+def _check_range(name: str, pair: Any, start: Value) -> Range:
+    """Return a range as two arrays; its width is the scale of all verdicts, so it must have one."""
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise InputError(f"ranges[{name!r}]={pair!r} must be a pair, (lower, upper).")
+    if name not in PARAMETERS:
+        raise unknown("parameter", name, PARAMETERS)
+    ends = []
+    for end in pair:
+        array = within(PARAMETERS[name], finite(f"range of {name}", as_array(name, end)))
+        if array.shape not in ((), _shape(start)):
+            raise InputError(
+                f"range of {name} has shape {array.shape}; give one number or {_shape(start)}, "
+                "the shape of its start."
+            )
+        ends.append(array)
+    if not np.all(ends[0] < ends[1]):
+        raise InputError(f"ranges[{name!r}] must have lower < upper everywhere; widen it.")
+    return ends[0], ends[1]

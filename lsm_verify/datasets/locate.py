@@ -58,7 +58,11 @@ def data_directory(data: Path | str | None = None) -> Path:
         place, origin = Path(named), f"{VARIABLE}="
     else:
         place, origin = cache_directory(), "the cache "
-    if not place.is_dir():
+    try:
+        there = place.is_dir()
+    except OSError:  # a name that is too long, say
+        there = False
+    if not there:
         raise InputError(f"no data: {origin}{place} is not a directory; {_REMEDY}.")
     return place
 

@@ -55,13 +55,13 @@ def check_applicable(inputs: Inputs) -> None:
     """Refuse cases outside the published scheme: it knows one spacing, λ, C and Δt."""
     varying = [
         name
-        for name, values in {
-            "grid spacing": inputs.spacing,
-            "time step": inputs.time_step,
-            "thermal_conductivity": inputs.parameters["thermal_conductivity"],
-            "volumetric_heat_capacity": inputs.parameters["volumetric_heat_capacity"],
-        }.items()
+        for name, values in {"grid spacing": inputs.spacing, "time step": inputs.time_step}.items()
         if np.ptp(values) > 1e-9 * np.max(np.abs(values))
+    ]
+    varying += [
+        f"{name} per node or interface"
+        for name in ("thermal_conductivity", "volumetric_heat_capacity")
+        if np.ndim(inputs.parameters[name]) > 0
     ]
     if inputs.insulated:
         varying.append("insulated bottom")

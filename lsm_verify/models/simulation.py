@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +24,16 @@ MODELS = {
 }
 
 
+DTYPES = ("float64", "float32")
+
+
 def simulate(
     case: Case,
     parameters: Parameters | None = None,
     *,
     model: str = "direct",
     device: str = "cpu",
+    dtype: str = "float64",
     jacobi_tolerance: float = 1e-4,
 ) -> xarray.Dataset:
     """Run a model forward.
@@ -44,15 +49,17 @@ def simulate(
         ``direct`` or ``published``.
     device : str
         Torch device, ``cpu`` or ``cuda``.
+    dtype : str
+        ``float64`` or ``float32``; the latter keeps about 1e-3 K.
     jacobi_tolerance : float
         Where the published model stops iterating [K].
 
     Returns
     -------
     xarray.Dataset
-        ALMA names with CF attributes. Temperatures at every state (time, depth); fluxes at the end
-        of every step, not-a-number at the initial state, where no step ends. A batch adds the
-        leading dimension ``column``.
+        ALMA names with CF attributes. Temperatures and emitted longwave at every state; fluxes
+        that need forcing at the end of every step, not-a-number at the initial state, where no
+        step ends. A batch adds the leading dimension ``column``.
 
     Raises
     ------
@@ -61,17 +68,24 @@ def simulate(
     NoSolutionError
         If a surface balance has no positive root.
     """
+    from lsm_verify.models import published
+
     if model not in MODELS:
         raise unknown("model", model, MODELS)
+    if dtype not in DTYPES:
+        raise unknown("dtype", dtype, DTYPES)
+    published.check_tolerance(jacobi_tolerance)
+    _check_device(device)
+    _check_installed("xarray")
     columns = split_batch(parameters or {})
     batch = [case.inputs(values, wrt=()) for values in columns or [dict(parameters or {})]]
-    T, surface = _run(batch, model, device, jacobi_tolerance)
+    T, surface = _run(batch, model, device, dtype, jacobi_tolerance)
     dataset = _dataset(case, T, surface)
     return dataset if columns else dataset.isel(column=0)
 
 
 def _run(
-    batch: list[Inputs], model: str, device: str, tolerance: float
+    batch: list[Inputs], model: str, device: str, dtype: str, tolerance: float
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     import torch
 
@@ -79,9 +93,8 @@ def _run(
     from lsm_verify.models.column import expand, leaves
     from lsm_verify.models.observe import longwave_up, turbulent_flux
 
-    _check_device(device)
     with torch.no_grad():
-        columns = expand(leaves(batch, device=device))
+        columns = expand(leaves(batch, device=device, dtype=getattr(torch, dtype)))
         if model == "published":
             for inputs in batch:
                 published.check_applicable(inputs)
@@ -96,6 +109,11 @@ def _run(
         initial = torch.full_like(up[:, :1], torch.nan)
         fluxes = {name: torch.cat([initial, flux], dim=1) for name, flux in steps.items()}
     return T.numpy(force=True), {k: v.numpy(force=True) for k, v in {"LWup": up, **fluxes}.items()}
+
+
+def _check_installed(library: str) -> None:
+    if find_spec(library) is None:
+        raise InputError(f"this needs {library}, which is not installed; pip install {library}.")
 
 
 def _check_device(device: str) -> None:
@@ -166,12 +184,7 @@ def write_netcdf(dataset: xarray.Dataset, path: Path) -> None:
     InputError
         If the file cannot be written, or no netCDF library is installed.
     """
-    try:
-        import h5netcdf  # noqa: F401
-    except ImportError:
-        raise InputError(
-            "writing netCDF needs h5netcdf, which is not installed; pip install h5netcdf."
-        ) from None
+    _check_installed("h5netcdf")
     encoding: dict[str, dict[str, Any]] = {str(name): {"zlib": True} for name in dataset.data_vars}
     if np.issubdtype(dataset["time"].dtype, np.datetime64):
         encoding["time"] = {

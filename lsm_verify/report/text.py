@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from rich.console import Console
 from rich.table import Table
@@ -11,6 +11,13 @@ from rich.text import Text
 from lsm_verify.quantities import PARAMETERS
 from lsm_verify.verify.agreement import PASS_Z
 from lsm_verify.verify.result import CheckResult, GradientRow, PointResult, Report, Verdict
+
+WIDE = 100
+"""Columns of a terminal from which all columns of the check table are shown."""
+
+LABEL_WIDTH = 18
+FEWEST_DIGITS = 3
+"""Digits of a gradient, at least; where they do not fit, the table is split."""
 
 COLOURS = {
     Verdict.PASS: "green",
@@ -27,9 +34,10 @@ def show(report: Report, console: Console, *, verbose: bool = False) -> None:
         if verbose or _shown(point, report):
             console.print()
             _line(console, title(point))
-            console.print(gradient_table(point, console.width))
+            for table in gradient_tables(point, console.width):
+                console.print(table)
     console.print()
-    console.print(check_table(report.checks, verbose=verbose))
+    console.print(check_table(report.checks, verbose=verbose, wide=console.width >= WIDE))
     for check in report.checks:
         if check.covered:
             where = f"{check.objective} at the {check.point}"
@@ -50,9 +58,10 @@ def verdict_line(report: Report) -> Text:
     gate = [c for c in report.checks if c.primary and not c.covered]
     if report.verdict is Verdict.PASS:
         bound = max((c.bound for c in gate if c.bound is not None), default=float("nan"))
-        text.append(f"  every route agrees; relative error of the gradient ≤ {bound:.1e}", style="")
+        text.append(f"  exact routes agree; relative error of the gradient ≤ {bound:.1e}", style="")
         return text
     bad = [c for c in report.checks if c.verdict is report.verdict and not c.covered]
+    bad.sort(key=lambda c: not c.primary)
     if not bad:
         text.append("  nothing was compared", style="")
         return text
@@ -72,42 +81,56 @@ def verdict_line(report: Report) -> Text:
 
 
 def _shown(point: PointResult, report: Report) -> bool:
-    """Whether to show a point: the misfit at the start, and wherever something failed."""
+    """Whether to show a point: J at the start and on the short window, and what failed."""
     first = report.points[0]
-    return point is first or any(row.verdict is Verdict.FAIL for row in point.rows)
+    window = point.point.startswith("first") and point.objective == first.objective
+    return point is first or window or any(row.verdict is Verdict.FAIL for row in point.rows)
 
 
 def title(point: PointResult) -> str:
-    """Say what a gradient table shows: where, of what, and the misfit of every series."""
-    name = point.objective
-    line = f"Gradient of {name} at {point.point}: {name} = {point.value:.12g}"
+    """Say what the gradient tables show: where, of what, and the misfit of every series."""
+    line = f"Value and gradient of {point.objective} at {point.point}"
     misfit = "; ".join(f"{label} {rmse:.4g}" for label, rmse in point.rmse.items())
     return f"{line}; root mean square misfit: {misfit}" if misfit else line
 
 
-def gradient_table(point: PointResult, width: int) -> Table:
-    """Gradients at one point: a row per route, a column per parameter.
+def gradient_tables(point: PointResult, width: int) -> Iterator[Table]:
+    """Yield tables of one point: a row per route, a column per parameter, as many as fit.
 
     Of a parameter with many values the component with the largest share of ‖g∘s‖ is shown, or the
     first that failed.
     """
     chosen = _chosen(point.rows)
-    digits = max(3, min(9, (width - 22) // max(len(chosen), 1) - 9))
+    room = width - LABEL_WIDTH - 1
+    columns = len(chosen) + 1
+    digits = min(9, room // columns - 9)
+    if digits < FEWEST_DIGITS:
+        digits = FEWEST_DIGITS
+        columns = max(1, room // (digits + 9))
+    cells: list[tuple[PointResult, GradientRow | None]] = [(point, None)]
+    cells += [(point, row) for row in chosen]
+    for start in range(0, len(cells), columns):
+        yield _gradient_table(point, [row for _, row in cells[start : start + columns]], digits)
+
+
+def _gradient_table(point: PointResult, rows: list[GradientRow | None], digits: int) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("route", no_wrap=True)
-    for row in chosen:
-        table.add_column(_header(row), justify="right", no_wrap=True)
-    for route in chosen[0].gradients:
-        table.add_row(route, *(f"{row.gradients[route]:.{digits}e}" for row in chosen))
-    if chosen[0].finite_difference is not None:
-        table.add_row(
-            "finite-difference", *(f"{row.finite_difference:.{digits}e}" for row in chosen)
-        )
-        table.add_row("  ± U", *(f"{row.finite_difference_uncertainty:.1e}" for row in chosen))
-    table.add_row("share of ‖g∘s‖", *(f"{row.share:.1e}" for row in chosen))
-    table.add_row(f"max z (≤ {PASS_Z:g})", *(f"{row.agreement_z:.1f}" for row in chosen))
-    table.add_row("certified error", *(f"{row.bound:.1e}" for row in chosen))
-    table.add_row("verdict", *(Text(row.verdict, style=COLOURS[row.verdict]) for row in chosen))
+    table.add_column("route", no_wrap=True, width=LABEL_WIDTH)
+    for row in rows:
+        table.add_column(_header(point, row), justify="right", no_wrap=True)
+
+    def line(label: str, cell: Callable[[GradientRow], str | Text], first: str = "") -> None:
+        table.add_row(label, *(first if row is None else cell(row) for row in rows))
+
+    for route, value in point.values.items():
+        line(route, lambda row, r=route: f"{row.gradients[r]:.{digits}e}", f"{value:.{digits}e}")  # type: ignore[misc]
+    if any(row is not None and row.finite_difference is not None for row in rows):
+        line("finite-difference", lambda row: f"{row.finite_difference:.{digits}e}")
+        line("  ± U", lambda row: f"{row.finite_difference_uncertainty:.1e}")
+    line("share of ‖g∘s‖", lambda row: f"{row.share:.1e}")
+    line(f"max z (≤ {PASS_Z:g})", lambda row: f"{row.agreement_z:.1f}")
+    line("certified error", lambda row: f"{row.bound:.1e}")
+    line("verdict", lambda row: Text(row.verdict, style=COLOURS[row.verdict]))
     return table
 
 
@@ -121,17 +144,20 @@ def _chosen(rows: Iterable[GradientRow]) -> list[GradientRow]:
     return list(best.values())
 
 
-def _header(row: GradientRow) -> str:
+def _header(point: PointResult, row: GradientRow | None) -> str:
+    if row is None:
+        return point.objective
     symbol = PARAMETERS[row.parameter].symbol
     index = ",".join(map(str, row.component))
     return f"∂/∂{symbol}[{index}]" if index else f"∂/∂{symbol}"
 
 
-def check_table(checks: Iterable[CheckResult], *, verbose: bool) -> Table:
+def check_table(checks: Iterable[CheckResult], *, verbose: bool, wide: bool) -> Table:
     """One row per check; unless ``verbose``, the same check at several points shares a row."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in ("check", "where", "worst", "limit", "error ≤", "sees ≥", "verdict"):
-        table.add_column(name, no_wrap=name not in ("where",))
+    table = Table(box=None, pad_edge=False, padding=(0, 2 if wide else 1, 0, 0))
+    for name in ("check", "where", "worst", "error ≤", "sees ≥", "verdict"):
+        if wide or name != "sees ≥":
+            table.add_column(name, no_wrap=name not in ("check", "where"))
     groups: dict[tuple[str, ...], list[CheckResult]] = {}
     for check in checks:
         if check.covered:
@@ -142,17 +168,18 @@ def check_table(checks: Iterable[CheckResult], *, verbose: bool) -> Table:
         groups.setdefault(key, []).append(check)
     for group in groups.values():
         worst = max(group, key=lambda c: c.value)
-        points = ", ".join(dict.fromkeys(c.point for c in group))
-        name = f"{worst.check} ({worst.objective})" if worst.objective else worst.check
-        table.add_row(
-            name,
-            points,
-            f"{worst.statistic} {worst.value:.2g}",
-            f"{worst.pass_limit:g}",
+        points = list(dict.fromkeys(c.point for c in group))
+        cells: list[str | Text] = [
+            f"{worst.check} ({worst.objective})" if worst.objective else worst.check,
+            points[0] if len(points) == 1 else f"{len(points)} points",
+            f"{worst.statistic} {worst.value:.2g} of {worst.pass_limit:g}",
             _number(max((c.bound for c in group if c.bound is not None), default=None)),
-            _number(max((c.detectable for c in group if c.detectable is not None), default=None)),
             Text(worst.verdict, style=COLOURS[worst.verdict]),
-        )
+        ]
+        if wide:
+            seen = max((c.detectable for c in group if c.detectable is not None), default=None)
+            cells.insert(4, _number(seen))
+        table.add_row(*cells)
     return table
 
 

@@ -18,6 +18,10 @@ from lsm_verify.verify.result import CheckResult, Reason, judge
 LIMIT = 8.0
 """Residual allowed, in units of ε times the sum of the magnitudes of all terms of the step."""
 
+NODES = 80
+"""Interfaces from which the limit grows in proportion: the back-substitution rounds once per node
+and the errors add up. Measured on hard draws of the oracle: 5.7 at 40, 7.6 at 100, 31 at 400."""
+
 EPSILON = float(np.finfo(np.float64).eps)
 
 Array = NDArray[np.float64]
@@ -85,13 +89,19 @@ def budget(inputs: Inputs, T: Array) -> Budget:
     )
 
 
+def limit(inputs: Inputs) -> float:
+    """Residual allowed for a column, in units of ε Σ|terms|."""
+    return LIMIT * max(1.0, inputs.spacing.size / NODES)
+
+
 def closure(inputs: Inputs, T: Array, *, point: str, subject: str) -> CheckResult:
     """Judge whether the budget closes to round-off, each step and over the run."""
     found = budget(inputs, T)
     ratios = np.abs(found.residual) / (EPSILON * found.size)
     worst = max(float(np.max(ratios)), abs(found.total) / (EPSILON * found.total_size))
     worst = worst if np.isfinite(worst) else np.inf
-    verdict = judge(worst, LIMIT, LIMIT)
+    allowed = limit(inputs)
+    verdict = judge(worst, allowed, allowed)
     step = int(np.argmax(ratios))
     mean = float(np.mean(np.abs(found.residual)))
     return CheckResult(
@@ -101,13 +111,13 @@ def closure(inputs: Inputs, T: Array, *, point: str, subject: str) -> CheckResul
         subject=subject,
         verdict=verdict,
         primary=False,
-        statistic="max residual/ε Σ|terms|",
+        statistic="residual/ε Σ|terms|",
         value=worst,
-        pass_limit=LIMIT,
-        fail_limit=LIMIT,
+        pass_limit=allowed,
+        fail_limit=allowed,
         bound=worst * EPSILON,
-        detectable=LIMIT * EPSILON,
-        reason=None if worst <= LIMIT else Reason.NOT_CONSERVED,
+        detectable=allowed * EPSILON,
+        reason=None if worst <= allowed else Reason.NOT_CONSERVED,
         evaluations=1,
         message=f"mean |residual| {mean:.1e} W m-2 per step, largest at step {step}",
     )

@@ -6,6 +6,8 @@ their size; products and sums are taken in extended precision.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from lsm_verify.inputs import Inputs, probe_weights
@@ -25,18 +27,23 @@ EPSILON = float(np.finfo(np.float64).eps)
 
 def dot_product(inputs: Inputs, *, point: str, seed: int) -> CheckResult:
     """Test tangent against adjoint over the whole run, along 8 scaled random directions."""
-    eta, evaluations, draw = np.inf, 0, 0
+    eta, evaluations, draw, shares = np.inf, 0, 0, {}
     for draw in range(REDRAWS + 1):
         directions = scaled_directions(inputs, DIRECTIONS, seed=seed + 1000 * draw)
-        eta = max(
-            mismatch(inputs, x, probe_weights(inputs, seed=seed + 1000 * draw + i))
+        products = [
+            product(inputs, x, probe_weights(inputs, seed=seed + 1000 * draw + i))
             for i, x in enumerate(directions)
-        )
+        ]
         evaluations += 2 * DIRECTIONS
+        eta = float(np.max([p.eta for p in products]))
+        shares = {n: float(np.max([p.shares[n] for p in products])) for n in inputs.wrt}
         if judge(eta, PASS_ETA, FAIL_ETA) is not Verdict.INCONCLUSIVE:
             break
     verdict = judge(eta, PASS_ETA, FAIL_ETA)
     reason = {Verdict.FAIL: Reason.MISMATCH, Verdict.INCONCLUSIVE: Reason.BORDERLINE}.get(verdict)
+    if not any(share > 0 for share in shares.values()) and np.isfinite(eta):
+        verdict, reason = Verdict.INCONCLUSIVE, Reason.NOTHING
+    weakest = min(shares, key=lambda name: shares[name])
     return CheckResult(
         check="dot-product",
         point=point,
@@ -53,19 +60,28 @@ def dot_product(inputs: Inputs, *, point: str, seed: int) -> CheckResult:
         reason=reason,
         evaluations=evaluations,
         seed=seed + 1000 * draw,
-        message=f"{DIRECTIONS} directions",
+        message=(
+            f"{DIRECTIONS} directions; least share of the product: {weakest} {shares[weakest]:.0e}"
+        ),
     )
 
 
-def mismatch(inputs: Inputs, x: dict[str, np.ndarray], y: np.ndarray) -> float:
-    """Return η for one pair of vectors; infinite if nothing is compared."""
-    ax = forward_product(inputs, x)
+class Product(NamedTuple):
+    """One pair of vectors: η, and the share of every parameter in Σ|x_i (Aᵀy)_i|."""
+
+    eta: float
+    shares: dict[str, float]
+
+
+def product(inputs: Inputs, x: dict[str, np.ndarray], y: np.ndarray) -> Product:
+    """Compare ⟨Ax, y⟩ with ⟨x, Aᵀy⟩; η is infinite where a product is not a number."""
     aty = transposed_product(inputs, y)
-    left = np.asarray(ax, dtype=np.longdouble) * y
-    right = np.concatenate(
-        [np.ravel(np.asarray(x[name], dtype=np.longdouble) * aty[name]) for name in inputs.wrt]
-    )
-    size = np.sum(np.abs(left)) + np.sum(np.abs(right))
-    if not size > 0:
-        return float("inf")
-    return float(abs(np.sum(left) - np.sum(right)) / (EPSILON * size))
+    left = np.asarray(forward_product(inputs, x), dtype=np.longdouble) * y
+    right = {name: np.asarray(x[name], dtype=np.longdouble) * aty[name] for name in inputs.wrt}
+    sizes = {name: float(np.sum(np.abs(part))) for name, part in right.items()}
+    size = np.sum(np.abs(left)) + sum(sizes.values())
+    difference = abs(np.sum(left) - sum(np.sum(part) for part in right.values()))
+    eta = 0.0 if size == 0 else float(difference / (EPSILON * size))
+    total = sum(sizes.values())
+    shares = {name: value / total if total > 0 else 0.0 for name, value in sizes.items()}
+    return Product(eta if np.isfinite(eta) else float("inf"), shares)

@@ -240,7 +240,10 @@ def confirm(
         reason=reason,
         parameters=tuple(concerned),
         evaluations=found.evaluations,
-        message=f"{len(names)} derivatives from {found.evaluations} runs",
+        message=(
+            f"{len(names)} derivatives from {found.evaluations} runs; steps "
+            f"{LARGEST_STEP:g} s to {LARGEST_STEP / RATIO ** (PAIRS - 1):.0e} s, s the scale"
+        ),
     )
     return result, verdicts
 
@@ -253,6 +256,7 @@ def confirm_all(
     *,
     point: str,
     objective: str,
+    primary: bool = False,
 ) -> tuple[CheckResult, list[list[Verdict]]]:
     """Judge several routes by the same differences: one result, the worst, naming who failed."""
     judged = {
@@ -267,7 +271,9 @@ def confirm_all(
     message = worst.message
     if verdict is Verdict.FAIL:
         message = f"{subject} differ{'s' if len(concerned) == 1 else ''} from finite differences"
-    return replace(worst, subject=subject, message=message), [v for _, v in judged.values()]
+    return replace(worst, subject=subject, message=message, primary=primary), [
+        v for _, v in judged.values()
+    ]
 
 
 def _evaluate(batch: Sequence[Inputs]) -> list[Evaluation]:

@@ -33,7 +33,6 @@ class Reason(StrEnum):
     MISMATCH = "differs from the evidence by more than its uncertainty"
     NOT_CONSERVED = "the energy budget does not close to round-off"
     BORDERLINE = "between the limits for pass and fail"
-    NO_SOLUTION = "the model has no solution here"
     NOTHING = "nothing was compared"
 
 
@@ -63,7 +62,7 @@ class CheckResult:
         Whether another check makes up for an inconclusive one (at the truth the misfit has no
         signal; the probe is judged there), so that it counts towards no exit code.
     evaluations, seed, dtype
-        How often the objective was evaluated; what the draw depends on; number type.
+        How many gradients or objectives were evaluated; the seed of the draw; number type.
     message : str
         One line for people.
     """
@@ -114,14 +113,19 @@ class GradientRow:
 
 @dataclass(frozen=True)
 class PointResult:
-    """Objective and gradients at one point."""
+    """Objective (``values``, by route) and gradients at one point; ``rmse`` by series and unit."""
 
     point: str
     objective: str
-    value: float
+    values: dict[str, float]
     norm: float
     rows: tuple[GradientRow, ...]
     rmse: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def value(self) -> float:
+        """The objective, by the first route."""
+        return next(iter(self.values.values()))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -11,23 +10,22 @@ from dataclasses import replace
 
 import numpy as np
 
-from lsm_verify import __version__
 from lsm_verify.cases import Case
 from lsm_verify.errors import InputError
 from lsm_verify.inputs import Inputs, Objective, probe_weights
 from lsm_verify.parameters import Value
-from lsm_verify.quantities import PARAMETERS
 from lsm_verify.routes import ROUTES, Route, get_route, trajectory
 from lsm_verify.validation import whole
 from lsm_verify.verify import agreement, conservation, dot_product, finite_difference, solver
+from lsm_verify.verify import points as points_
+from lsm_verify.verify.provenance import provenance
 from lsm_verify.verify.result import (
     CheckResult,
-    GradientRow,
     Options,
     PointResult,
+    Reason,
     Report,
     Verdict,
-    judge,
     overall,
 )
 
@@ -43,17 +41,20 @@ Announce = Callable[[str], None]
 class Run:
     """Collects the results of one run of `verify`."""
 
-    def __init__(self, case: Case, options: Options, announce: Announce, warn: Announce) -> None:
+    def __init__(
+        self, case: Case, options: Options, *, named: bool, announce: Announce, warn: Announce
+    ) -> None:
         self.case = case
         self.options = options
+        self.named = named  # routes were asked for by name: what they say belongs to the gate
         self.announce = announce
         self.warn = warn
         self.checks: list[CheckResult] = []
         self.points: list[PointResult] = []
         self.notes: list[str] = list(case.notes)
         self.seconds: dict[str, float] = defaultdict(float)
-        named = [get_route(name) for name in options.routes]
-        self.exact = [route for route in named if route.exact and not route.short]
+        chosen = [get_route(name) for name in options.routes]
+        self.exact = [route for route in chosen if route.exact and not route.short]
         for name in EVIDENCE:
             if len(self.exact) < 2 and name not in options.routes:
                 self.exact.append(ROUTES[name])
@@ -72,7 +73,9 @@ class Run:
 
     def warm_up(self) -> None:
         """Load and compile what the routes need, so that their times are their own."""
-        inputs = _observed_window(self.case, 1).inputs()
+        inputs = self.case.inputs().window(1)
+        probe = Objective("probe", probe_weights(inputs, self.options.seed, everywhere=True))
+        inputs = replace(inputs, objectives=(probe,))
         with self.timed("set-up"):
             for route in self.exact:
                 agreement.sample(route, inputs, self.options.seed)
@@ -130,6 +133,8 @@ def verify(
     NoSolutionError
         If the model has no solution at one of the points.
     """
+    if not isinstance(case, Case):
+        raise InputError(f"case={case!r} is no Case; load one: load_case('twin').")
     for name, number in (("points", points), ("seed", seed)):
         whole(name, number, 0)
     routes = [routes] if isinstance(routes, str) else routes
@@ -139,7 +144,7 @@ def verify(
     options = Options(names, points, seed, strict, jacobi_tolerance)
     from lsm_verify.models import published
 
-    run = Run(case, options, announce, warn)
+    run = Run(case, options, named=routes is not None, announce=announce, warn=warn)
     published.check_tolerance(jacobi_tolerance)
     if run.wants("autograd-published"):
         published.check_applicable(case.inputs())
@@ -189,22 +194,14 @@ def _check_point(run: Run, point: str, values: dict[str, Value], seed: int) -> N
     probe = Objective("probe", probe_weights(inputs, seed))
     inputs = replace(inputs, objectives=(Objective(), probe))
     samples = {route.name: run.sample(route, inputs) for route in run.exact}
+    agreements = _agree(inputs, samples, point, seed)
     found = None
     if run.wants("finite-difference"):
         with run.timed("finite-difference"):
             found = finite_difference.estimate(inputs)
-    for index, objective in enumerate(inputs.objectives):
+    for index, agreed in enumerate(agreements):
         here = {name: s[index] for name, s in samples.items()}
-        agreed = agreement.compare(
-            inputs,
-            here,
-            point=point,
-            objective=objective.label,
-            seed=run.options.seed,
-            covered=point == "truth" and objective.kind != "probe",
-        )
         run.checks.append(agreed.result)
-        reference = here[run.exact[0].name]
         verdicts: list[list[Verdict]] = []
         if found is not None and not agreed.result.covered:
             result, verdicts = finite_difference.confirm_all(
@@ -213,26 +210,23 @@ def _check_point(run: Run, point: str, values: dict[str, Value], seed: int) -> N
                 {name: s.gradient for name, s in here.items()},
                 agreed.norm,
                 point=point,
-                objective=objective.label,
+                objective=agreed.result.objective,
+                primary=run.named,
             )
             run.checks.append(result)
-        extra = {}
         if point == "start" and index == 0 and run.wants("autograd-published"):
             with run.timed("autograd-published"):
-                result, each, extra["autograd-published"] = solver.judge_published(
+                result, each, here["autograd-published"] = solver.judge_published(
                     inputs,
-                    reference,
+                    here[run.exact[0].name],
                     point=point,
                     tolerance=run.options.jacobi_tolerance,
                     warn=run.warn,
                 )
             run.checks.append(result)
             verdicts.append(each)
-        gradients = {name: s.gradient for name, s in here.items()} | extra
-        rows = _rows(inputs, agreed, gradients, found, index, verdicts)
-        rmse = _rmse(inputs) if index == 0 else {}
         run.points.append(
-            PointResult(point, objective.label, reference.value, agreed.norm, rows, rmse)
+            points_.describe(inputs, agreed, here, found=found, index=index, verdicts=verdicts)
         )
     with run.timed("dot-product"):
         run.checks.append(dot_product.dot_product(inputs, point=point, seed=seed))
@@ -241,33 +235,47 @@ def _check_point(run: Run, point: str, values: dict[str, Value], seed: int) -> N
             run.checks.append(conservation.closure(inputs, T, point=point, subject=subject))
 
 
-def _observed_window(case: Case, steps: int) -> Case:
-    """Return the first steps, at least ``steps`` of them and as many as reach an observation."""
-    seen = [np.asarray(s.weights) > 0 for s in case.observations.series]
-    first = min(int(np.argmax(w)) for w in seen if np.any(w))
-    return case.window(min(max(steps, first), case.forcing.steps))
+def _agree(
+    inputs: Inputs, samples: dict[str, list[agreement.Sample]], point: str, seed: int
+) -> list[agreement.Agreement]:
+    """Compare the exact routes on every objective; a probe that passes covers a misfit of 0."""
+    agreements = [
+        agreement.compare(
+            inputs,
+            {name: s[index] for name, s in samples.items()},
+            point=point,
+            objective=objective.label,
+            seed=seed,
+        )
+        for index, objective in enumerate(inputs.objectives)
+    ]
+    if agreements[-1].result.verdict is Verdict.PASS:
+        agreements = [
+            replace(a, result=replace(a.result, covered=a.result.reason is Reason.NO_SIGNAL))
+            for a in agreements
+        ]
+    return agreements
 
 
 def _check_window(run: Run) -> None:
-    """Hold the exact routes against multiprecision on the first steps."""
+    """Hold the exact routes against multiprecision on the first steps.
+
+    Where nothing is observed so early, the probe alone is judged, as if all states were.
+    """
     if not run.wants("multiprecision"):
         return
-    case = _observed_window(run.case, WINDOW)
-    steps = case.forcing.steps
+    steps = min(WINDOW, run.case.forcing.steps)
     run.announce(f"multiprecision on the first {steps} steps")
-    inputs = case.inputs()
-    probe = Objective("probe", probe_weights(inputs, run.options.seed))
-    inputs = replace(inputs, objectives=(Objective(), probe))
+    seed = run.options.seed
+    inputs = run.case.inputs().window(steps)
+    observed = any(np.any(s.weights > 0) for s in inputs.series)
+    probe = Objective("probe", probe_weights(inputs, seed, everywhere=not observed))
+    inputs = replace(inputs, objectives=(Objective(), probe) if observed else (probe,))
     samples = {r.name: run.sample(r, inputs) for r in (*run.exact, ROUTES["multiprecision"])}
-    for index, objective in enumerate(inputs.objectives):
-        agreed = agreement.compare(
-            inputs,
-            {name: s[index] for name, s in samples.items()},
-            point=f"first {steps} steps",
-            objective=objective.label,
-            seed=run.options.seed,
-        )
+    for index, agreed in enumerate(_agree(inputs, samples, f"first {steps} steps", seed)):
+        here = {name: s[index] for name, s in samples.items()}
         run.checks.append(agreed.result)
+        run.points.append(points_.describe(inputs, agreed, here))
 
 
 def _torch_trajectory(inputs: Inputs) -> np.ndarray:
@@ -275,82 +283,7 @@ def _torch_trajectory(inputs: Inputs) -> np.ndarray:
 
     from lsm_verify.models import direct
     from lsm_verify.models.column import expand, leaves
+    from lsm_verify.models.threads import one_thread
 
-    with torch.no_grad():
+    with torch.no_grad(), one_thread():
         return np.asarray(direct.simulate(expand(leaves([inputs])))[0].numpy())
-
-
-def _rmse(inputs: Inputs) -> dict[str, float]:
-    """Root mean square misfit of every series, and of all where they share a unit."""
-    from lsm_verify.routes import predictions
-
-    y = predictions(inputs)
-    result, squares = {}, []
-    for row, series in zip(y, inputs.series, strict=True):
-        seen = np.broadcast_to(series.weights, row.shape) > 0
-        r = (row - series.values)[seen]
-        result[series.label] = float(np.sqrt(np.mean(r**2))) if r.size else float("nan")
-        squares.append(r**2)
-    if len(squares) > 1 and len({s.kind for s in inputs.series}) == 1:
-        result["all"] = float(np.sqrt(np.mean(np.concatenate(squares))))
-    return result
-
-
-def _rows(
-    inputs: Inputs,
-    agreed: agreement.Agreement,
-    gradients: dict[str, agreement.Array],
-    found: finite_difference.Estimate | None,
-    index: int,
-    verdicts: list[list[Verdict]],
-) -> tuple[GradientRow, ...]:
-    rows = []
-    scale = agreement.scales(inputs)
-    reference = next(iter(gradients.values()))
-    for j, (name, component) in enumerate(agreement.labels(inputs)):
-        each = [verdict[j] for verdict in verdicts]
-        each.append(judge(float(agreed.z[j]), agreement.PASS_Z, agreement.FAIL_Z))
-        if agreed.result.verdict is Verdict.INCONCLUSIVE:
-            each.append(Verdict.INCONCLUSIVE)
-        rows.append(
-            GradientRow(
-                parameter=name,
-                component=component,
-                value=float(inputs.parameters[name][component]),
-                scale=float(scale[j]),
-                unit=PARAMETERS[name].unit,
-                gradients={route: float(g[j]) for route, g in gradients.items()},
-                share=float(abs(reference[j]) * scale[j] / agreed.norm) if agreed.norm > 0 else 0.0,
-                agreement_z=float(agreed.z[j]),
-                bound=float(agreed.bound[j]),
-                finite_difference=None if found is None else float(found.value[index, j]),
-                finite_difference_uncertainty=(
-                    None if found is None else float(found.uncertainty[index, j])
-                ),
-                verdict=_worst(each),
-            )
-        )
-    return tuple(rows)
-
-
-def _worst(verdicts: Sequence[Verdict]) -> Verdict:
-    order = (Verdict.FAIL, Verdict.NONSMOOTH, Verdict.INCONCLUSIVE, Verdict.PASS)
-    return next(v for v in order if v in verdicts)
-
-
-def provenance(case: Case) -> dict[str, str]:
-    """Return versions, platform and data checksums."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    found = {
-        "lsm-verify": __version__,
-        "python": platform.python_version(),
-        "platform": f"{platform.system()} {platform.machine()}",
-    }
-    for name in ("numpy", "torch", "numba", "mpmath"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "unknown"
-    found |= {f"sha256 of {name}": digest for name, digest in case.sources.items()}
-    return found

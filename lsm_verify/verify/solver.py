@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from lsm_verify.inputs import Inputs
 from lsm_verify.routes import get_route
-from lsm_verify.verify.agreement import Array, Sample, flatten, labels, scales
+from lsm_verify.verify.agreement import SIGNAL, Sample, flatten, labels, scales
 from lsm_verify.verify.result import CheckResult, Reason, Verdict
 
 TOLERANCE = 1e-6
@@ -28,10 +29,10 @@ def judge_published(
     point: str,
     tolerance: float,
     warn: Callable[[str], None],
-) -> tuple[CheckResult, list[Verdict], Array]:
+) -> tuple[CheckResult, list[Verdict], Sample]:
     """Compare the published route's gradient with an exact one.
 
-    Returns the result, a verdict per component, and the claimed gradient.
+    Returns the result, a verdict per component, and what the route claims.
 
     The evidence is exact, so U holds its round-off alone. The solver's share is the change of the
     claim between ``tolerance`` and a hundredth of it; where a hundredth cannot be reached, the
@@ -48,12 +49,12 @@ def judge_published(
             f"published route at tolerance {value:g} K: about {cost.sweeps:,} sweeps, "
             f"{cost.bytes / 1e9:.1f} GB for the gradient"
         )
-    claim, reference = (
-        flatten(
-            inputs, get_route("autograd-published", jacobi_tolerance=t).evaluate([inputs])[0][0][1]
-        )
+    alone = replace(inputs, objectives=inputs.objectives[:1])
+    (value, claimed), (_, referred) = (
+        get_route("autograd-published", jacobi_tolerance=t).evaluate([alone])[0][0]
         for t in (tolerance, other)
     )
+    claim, reference = flatten(inputs, claimed), flatten(inputs, referred)
     scale = scales(inputs)
     norm = float(np.linalg.norm(evidence.gradient * scale))
     share = np.abs(claim - reference) / (1.0 if tighter else FACTOR - 1.0)
@@ -62,7 +63,6 @@ def judge_published(
     allowed = TOLERANCE * norm / scale
     passed = delta + uncertainty <= allowed
     failed = delta - uncertainty > allowed
-    worst = int(np.argmax(delta / allowed))
     reason: Reason | None = None
     verdict = Verdict.PASS
     if np.any(failed):
@@ -72,12 +72,19 @@ def judge_published(
         reason = Reason.SOLVER if explained else Reason.MISMATCH
     elif not np.all(passed):
         verdict, reason = Verdict.INCONCLUSIVE, Reason.NOISE
+    if not norm > SIGNAL * float(np.linalg.norm(evidence.spread * scale)):
+        verdict, reason, failed = Verdict.INCONCLUSIVE, Reason.NO_SIGNAL, np.zeros_like(failed)
     names = [name for name, _ in labels(inputs)]
     affected: dict[str, float] = {}
     for name, wrong, size in zip(names, failed, delta * scale, strict=True):
         if wrong:
             affected[name] = max(affected.get(name, 0.0), float(size))
-    change = float(np.max(delta / np.maximum(np.abs(evidence.gradient), 1e-3 * norm / scale)))
+    size = np.maximum(np.abs(evidence.gradient), 1e-3 * norm / scale)
+    change = float(np.max(delta / size)) if norm > 0 else float("nan")
+
+    def relative(error: np.ndarray) -> float:
+        return float(np.max(error * scale) / norm) if norm > 0 else float("nan")
+
     result = CheckResult(
         check="published route",
         point=point,
@@ -86,21 +93,21 @@ def judge_published(
         verdict=verdict,
         primary=True,
         statistic="max δ s/‖g∘s‖",
-        value=float((delta * scale / norm)[worst]),
+        value=relative(delta),
         pass_limit=TOLERANCE,
         fail_limit=TOLERANCE,
-        bound=float(np.max((delta + uncertainty) * scale) / norm),
-        detectable=float(np.max(uncertainty * scale) / norm),
+        bound=relative(delta + uncertainty),
+        detectable=relative(uncertainty),
         reason=reason,
         parameters=tuple(sorted(affected, key=lambda name: -affected[name])),
         evaluations=2,
         message=(
             f"Jacobi tolerance {tolerance:g} K; solver's share of the error "
-            f"{float(np.max(share * scale) / norm):.1e}; components off by up to {change:.1%}"
+            f"{relative(share):.1e}; components off by up to {change:.1%}"
         ),
     )
     each = [
         Verdict.FAIL if f else Verdict.PASS if p else Verdict.INCONCLUSIVE
         for f, p in zip(failed, passed, strict=True)
     ]
-    return result, each, claim
+    return result, each, Sample(value, claim, np.zeros_like(claim))

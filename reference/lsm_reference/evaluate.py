@@ -23,6 +23,9 @@ NEWTON_TOLERANCE = 8 * np.finfo(np.float64).eps
 COMPLEX_STEP = 1e-40
 """Relative complex step; its square is below the smallest relative change of a double."""
 
+SMALLEST_SIZE = 1e-100
+"""Parameters smaller than this are moved by an absolute step."""
+
 Gradients = list[tuple[float, dict[str, NDArray[np.float64]]]]
 
 
@@ -181,7 +184,7 @@ def complex_step_gradient(problem: Problem) -> Gradients:
     gradients = [empty_gradient(problem) for _ in values]
     for name, index in components(problem):
         size = abs(float(np.asarray(problem.parameters[name])[index]))
-        step = COMPLEX_STEP * (size if size > 0 else 1.0)
+        step = COMPLEX_STEP * (size if size > SMALLEST_SIZE else 1.0)
         run = simulate(problem, shifted(problem.parameters, name, index, 1j * step))
         for gradient, value in zip(gradients, scores(problem, run, functions), strict=True):
             gradient[name][index] = value.imag / step

@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 
 from lsm_reference import namespace
-from lsm_reference.evaluate import Gradients, components, empty_gradient, scores, shifted, simulate
+from lsm_reference.evaluate import (
+    SMALLEST_SIZE,
+    Gradients,
+    components,
+    empty_gradient,
+    scores,
+    shifted,
+    simulate,
+)
 from lsm_reference.problem import Objective, Problem
 
 DIGITS = 50
@@ -36,7 +44,7 @@ def multiprecision_gradient(problem: Problem, digits: int = DIGITS) -> Gradients
         gradients = [empty_gradient(problem) for _ in values]
         for name, index in components(problem):
             size = abs(float(np.asarray(problem.parameters[name])[index]))
-            step = mpmath.mpf(RELATIVE_STEP * (size if size > 0 else 1.0))
+            step = mpmath.mpf(RELATIVE_STEP * (size if size > SMALLEST_SIZE else 1.0))
             plus = evaluate(shifted(exact.parameters, name, index, step))
             minus = evaluate(shifted(exact.parameters, name, index, -step))
             for gradient, p, m in zip(gradients, plus, minus, strict=True):

@@ -49,7 +49,11 @@ def compiled() -> SimpleNamespace:
 
     def compile_(function: FunctionType) -> Any:
         parallel = "prange" in function.__code__.co_names
-        return numba.njit(cache=True, error_model="numpy", parallel=parallel)(function)
+        options = {"error_model": "numpy", "parallel": parallel}
+        try:
+            return numba.njit(cache=True, **options)(function)
+        except RuntimeError:  # neither the package nor the user's cache can be written to
+            return numba.njit(**options)(function)
 
     return bind(compile_)
 

@@ -37,7 +37,7 @@ def hats(problem: Problem, name: str) -> Any:
     """Weights (S, knots) of piecewise-linear knots at the end of every step, equation (29b)."""
     times = problem.knots[name]
     ends = np.cumsum(problem.time_step)
-    weights = np.zeros((ends.size, times.size))
+    weights = np.zeros((ends.size, times.size), dtype=ends.dtype)
     for n, t in enumerate(ends):
         if t <= times[0]:
             weights[n, 0] = 1.0

@@ -89,7 +89,8 @@ class TestLayered:
         assert np.all(np.diff(inputs.spacing) > 0)
         for name in ("thermal_conductivity", "volumetric_heat_capacity", "albedo"):
             assert np.ptp(inputs.parameters[name]) > 0
-        assert layered.inputs().component_count == 339
+        layered_inputs = layered.inputs()
+        assert sum(layered_inputs.parameters[n].size for n in layered_inputs.wrt) == 339
 
     def test_observes_every_kind_with_gaps(self, layered):
         kinds = {s.kind for s in layered.observations.series}

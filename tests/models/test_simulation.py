@@ -167,12 +167,13 @@ class TestRefusals:
     def test_published_model_on_layers(self):
         layered = load_case("layered").window(3)
         assert message(simulate, layered, model="published").startswith(
-            "the published method does not cover this case (grid spacing, time step): it knows one "
-            "spacing, step, conductivity and heat capacity and a prescribed bottom; use "
+            "the published method does not cover this case (grid spacing, time step, "
+            "thermal_conductivity per node or interface, volumetric_heat_capacity per node or "
+            "interface): it knows one "
         )
         truth = layered.point("truth")
         text = message(simulate, layered, truth, model="published")
-        assert "thermal_conductivity, volumetric_heat_capacity" in text
+        assert "grid spacing, time step" in text
 
     @pytest.mark.parametrize("tolerance", [1e-13, 0.0, -1.0, np.nan, np.inf])
     def test_tolerances_at_which_the_iteration_would_not_stop(self, case, tolerance):
@@ -250,6 +251,6 @@ class TestNetcdf:
     def test_without_a_netcdf_library(self, dataset, tmp_path, monkeypatch):
         monkeypatch.setitem(__import__("sys").modules, "h5netcdf", None)
         assert message(write_netcdf, dataset, tmp_path / "out.nc") == (
-            "writing netCDF needs h5netcdf, which is not installed; pip install h5netcdf."
+            "this needs h5netcdf, which is not installed; pip install h5netcdf."
         )
         assert os.listdir(tmp_path) == []

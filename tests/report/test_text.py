@@ -8,6 +8,8 @@ from lsm_verify import Reason, Report, Verdict
 from lsm_verify.report import text
 from lsm_verify.verify.result import CheckResult, GradientRow, Options, PointResult
 
+VALUES = {"adjoint": 7.5, "tangent": 7.5}
+
 
 def row(parameter="albedo", component=(), share=1.0, verdict=Verdict.PASS):
     return GradientRow(
@@ -45,7 +47,7 @@ def check(verdict=Verdict.PASS, **changes):
 
 
 def report(*checks, verdict=Verdict.PASS, code=0, rows=None, points=None):
-    first = PointResult("start", "J", 7.5, 1.0, rows or (row(),), {"all": 2.7})
+    first = PointResult("start", "J", VALUES, 1.0, rows or (row(),), {"all": 2.7})
     return Report(
         case="twin",
         title="a [title]",
@@ -73,9 +75,10 @@ def shown():
 def test_a_pass_says_what_is_certified(shown):
     out = shown(report(check()))
     assert (
-        out.splitlines()[-1] == "PASS  every route agrees; relative error of the gradient ≤ 1.0e-13"
+        out.splitlines()[-1] == "PASS  exact routes agree; relative error of the gradient ≤ 1.0e-13"
     )
-    assert "Gradient of J at start: J = 7.5" in out
+    assert "Value and gradient of J at start" in out
+    assert "7.5" in out
     assert "all 2.7" in out
     assert "∂/∂α" in out
     assert "a note" in out
@@ -124,9 +127,9 @@ def test_of_many_values_the_heaviest_is_shown_or_one_that_failed(shown):
 
 
 def test_points_after_the_first_are_shown_where_they_failed_or_if_asked(shown):
-    first = PointResult("start", "J", 7.5, 1.0, (row(),))
-    right = PointResult("random 1", "J", 7.5, 1.0, (row(),))
-    wrong = PointResult("random 2", "J", 7.5, 1.0, (row(verdict=Verdict.FAIL),))
+    first = PointResult("start", "J", VALUES, 1.0, (row(),))
+    right = PointResult("random 1", "J", VALUES, 1.0, (row(),))
+    wrong = PointResult("random 2", "J", VALUES, 1.0, (row(verdict=Verdict.FAIL),))
     made = report(check(), points=(first, right, wrong))
     assert "at random 1" not in shown(made)
     assert "at random 2" in shown(made)
@@ -137,15 +140,29 @@ def test_passed_checks_at_several_points_share_a_row(shown):
     made = report(check(), check(point="random 1", value=0.75))
     out = shown(made)
     (line,) = [line for line in out.splitlines() if line.startswith("agreement")]
-    assert "start, random 1" in line
-    assert "max z 0.75" in line
+    assert "2 points" in line
+    assert "max z 0.75 of 32" in line
     rows = [line for line in shown(made, verbose=True).splitlines() if line.startswith("agreement")]
     assert len(rows) == 2
 
 
+@pytest.mark.parametrize("width", [60, 80, 100, 120])
+def test_no_number_is_cut_short_whatever_the_width(shown, width):
+    names = ("albedo", "bowen_ratio", "emissivity", "thermal_conductivity", "bottom_temperature")
+    rows = tuple(replace(row(name), gradients={"adjoint": -1.25e-11 * i, "tangent": 0.0})
+                 for i, name in enumerate(names, start=1))  # fmt: skip
+    out = shown(report(check(), rows=rows), width=width)
+    assert "…" not in out
+    for i in range(1, 6):
+        assert any(f"{-1.25e-11 * i:.{d}e}" in out for d in range(3, 10))
+    assert "PASS" in out
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_numbers_that_are_none_are_shown(shown, value):
-    broken = replace(row(verdict=Verdict.FAIL), gradients={"adjoint": value}, share=value)
+    broken = replace(
+        row(verdict=Verdict.FAIL), gradients={"adjoint": value, "tangent": 0.0}, share=value
+    )
     failed = check(Verdict.FAIL, value=value, bound=value, reason=Reason.DISAGREEMENT)
     out = shown(report(failed, verdict=Verdict.FAIL, code=1, rows=(broken,)))
     assert str(value) in out

@@ -24,8 +24,8 @@ def route(gradient=GRADIENT, spread=SPREAD, value=1.0):
     return Sample(value, gradient, np.broadcast_to(np.asarray(spread, dtype=float), gradient.shape))
 
 
-def judged(inputs, *, covered=False, **samples):
-    return compare(inputs, samples, point="start", objective="J", seed=0, covered=covered)
+def judged(inputs, **samples):
+    return compare(inputs, samples, point="start", objective="J", seed=0)
 
 
 def off(z, index=1):
@@ -120,14 +120,13 @@ class TestCompare:
         assert result.reason is Reason.NOISE
         assert result.bound > agreement.TOLERANCE
 
-    @pytest.mark.parametrize("covered", [False, True])
-    def test_no_signal(self, inputs, covered):
+    def test_no_signal(self, inputs):
         noise = route([1e-15, 1e-15])
-        result = judged(inputs, a=noise, b=noise, covered=covered).result
+        result = judged(inputs, a=noise, b=noise).result
         assert result.verdict is Verdict.INCONCLUSIVE
         assert result.reason is Reason.NO_SIGNAL
         assert result.parameters == ()
-        assert result.covered is covered
+        assert not result.covered
 
     def test_a_zero_gradient_has_no_signal(self, inputs):
         zero = route([0.0, 0.0], 0.0)
@@ -135,12 +134,24 @@ class TestCompare:
         assert result.verdict is Verdict.INCONCLUSIVE
         assert result.reason is Reason.NO_SIGNAL
 
-    def test_only_the_missing_signal_is_covered(self, inputs):
-        wrong = judged(inputs, a=route(), b=route(off(1e6)), covered=True).result
-        assert wrong.verdict is Verdict.FAIL
-        assert not wrong.covered
-        noisy = judged(inputs, a=route(spread=1e-9), b=route(spread=1e-9), covered=True).result
-        assert not noisy.covered
+    def test_another_objective_value_fails(self, inputs):
+        result = judged(inputs, a=route(), b=route(value=1.0 + 1e-6), c=route()).result
+        assert result.verdict is Verdict.FAIL
+        assert result.odd_one_out == "b"
+        assert "the objective's value differs" in result.message
+        assert result.parameters == ()
+
+    def test_an_objective_value_that_is_no_number_fails(self, inputs):
+        assert judged(inputs, a=route(), b=route(value=np.nan)).result.verdict is Verdict.FAIL
+
+    def test_objective_values_may_differ_by_their_spread(self, inputs):
+        near = replace(route(value=1.0 + 1e-13), value_spread=1e-13)
+        assert judged(inputs, a=route(), b=near).result.verdict is Verdict.PASS
+
+    def test_a_scale_of_zero_would_blind_the_gate(self, made_up):
+        blind = made_up(albedo=0.0, emissivity=1.0)
+        with pytest.raises(ValueError, match="scale must be positive"):
+            judged(blind, a=route(), b=route(off(1e6)))
 
     def test_a_single_route_is_compared_with_nothing(self, inputs):
         result = judged(inputs, a=route()).result

@@ -5,7 +5,7 @@ import pytest
 
 from lsm_verify import Reason, Verdict, load_case
 from lsm_verify.routes import trajectory
-from lsm_verify.verify.conservation import EPSILON, LIMIT, budget, closure
+from lsm_verify.verify.conservation import EPSILON, LIMIT, budget, closure, limit
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +112,8 @@ def test_the_run_closes_as_a_whole(inputs):
     found = budget(inputs, trajectory(inputs))
     assert found.total == pytest.approx(float((found.residual * inputs.time_step).sum()))
     assert abs(found.total) <= LIMIT * EPSILON * found.total_size
+
+
+@pytest.mark.parametrize("interfaces, allowed", [(2, 8.0), (80, 8.0), (100, 10.0), (800, 80.0)])
+def test_the_limit_grows_with_the_nodes_whose_rounding_adds_up(inputs, interfaces, allowed):
+    assert limit(replace(inputs, spacing=np.full(interfaces, 0.01))) == allowed

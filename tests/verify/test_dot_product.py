@@ -10,6 +10,10 @@ from lsm_verify.verify.directions import scaled_directions
 module = import_module("lsm_verify.verify.dot_product")
 
 
+def even_shares(inputs):
+    return dict.fromkeys(inputs.wrt, 0.5)
+
+
 @pytest.fixture(scope="module", params=["twin", "layered"])
 def inputs(request):
     return load_case(request.param).window(6).inputs()
@@ -42,7 +46,7 @@ def test_a_small_error_on_either_side_fails(inputs, side, monkeypatch):
 
 
 def test_between_the_limits_new_directions_are_drawn(inputs, monkeypatch):
-    monkeypatch.setattr(module, "mismatch", lambda *a: 30.0)
+    monkeypatch.setattr(module, "product", lambda *a: module.Product(30.0, even_shares(inputs)))
     result = module.dot_product(inputs, point="start", seed=5)
     assert result.verdict is Verdict.INCONCLUSIVE
     assert result.reason is Reason.BORDERLINE
@@ -52,24 +56,56 @@ def test_between_the_limits_new_directions_are_drawn(inputs, monkeypatch):
 
 def test_the_first_clear_draw_decides(inputs, monkeypatch):
     values = iter([30.0] * module.DIRECTIONS + [1.0] * module.DIRECTIONS)
-    monkeypatch.setattr(module, "mismatch", lambda *a: next(values))
+    monkeypatch.setattr(
+        module, "product", lambda *a: module.Product(next(values), even_shares(inputs))
+    )
     result = module.dot_product(inputs, point="start", seed=5)
     assert result.verdict is Verdict.PASS
     assert result.seed == 1005
 
 
-def test_nothing_compared_is_infinitely_wrong(inputs):
-    (x,) = scaled_directions(inputs, 1, seed=0)
-    y = probe_weights(inputs, 0)
-    assert module.mismatch(inputs, x, np.zeros_like(y)) == np.inf
-    assert module.mismatch(inputs, {n: 0 * v for n, v in x.items()}, 0 * y) == np.inf
+def test_one_bad_direction_among_good_ones_fails(inputs, monkeypatch):
+    values = iter([1.0, np.inf] + [1.0] * module.DIRECTIONS)
+    monkeypatch.setattr(
+        module, "product", lambda *a: module.Product(next(values), even_shares(inputs))
+    )
+    assert module.dot_product(inputs, point="start", seed=0).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("side", ["forward_product", "transposed_product"])
+def test_not_a_number_in_any_direction_fails(inputs, side, monkeypatch):
+    right, calls = getattr(module, side), iter(range(100))
+
+    def wrong(inputs, vector):
+        found = right(inputs, vector)
+        if next(calls) != 3:
+            return found
+        return (
+            {n: g * np.nan for n, g in found.items()} if isinstance(found, dict) else found * np.nan
+        )
+
+    monkeypatch.setattr(module, side, wrong)
+    assert module.dot_product(inputs, point="start", seed=0).verdict is Verdict.FAIL
+
+
+def test_nothing_compared_is_inconclusive(inputs, monkeypatch):
+    monkeypatch.setattr(module, "probe_weights", lambda inputs, seed: 0 * probe_weights(inputs, 0))
+    result = module.dot_product(inputs, point="start", seed=0)
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert result.reason is Reason.NOTHING
+
+
+def test_the_least_share_is_named(inputs):
+    assert (
+        "least share of the product: " in module.dot_product(inputs, point="start", seed=0).message
+    )
 
 
 def test_size_does_not_matter(inputs):
     (x,) = scaled_directions(inputs, 1, seed=0)
     y = probe_weights(inputs, 0)
     large = {name: 1024.0 * v for name, v in x.items()}
-    assert module.mismatch(inputs, large, y / 4096.0) == module.mismatch(inputs, x, y)
+    assert module.product(inputs, large, y / 4096.0).eta == module.product(inputs, x, y).eta
 
 
 class TestDirections:

@@ -106,7 +106,7 @@ def small_report(value=1.0):
         exit_code=1,
         options=Options(("a", "b"), 2, 0, False, 1e-4),
         checks=(failed,),
-        points=(PointResult("start", "J", value, value, (row,), {"all": value}),),
+        points=(PointResult("start", "J", {"a": value}, value, (row,), {"all": value}),),
         seconds={"a": 0.1},
         notes=("a note",),
         provenance={"python": "3"},
@@ -135,7 +135,7 @@ class TestJson:
         data = small_report(value).to_json()
         json.dumps(data, allow_nan=False)
         point = data["points"][0]
-        assert point["value"] is None
+        assert point["values"] == {"a": None}
         assert point["rmse"] == {"all": None}
         assert point["rows"][0]["gradients"] == {"a": None}
         assert data["checks"][0]["value"] is None
@@ -143,7 +143,7 @@ class TestJson:
     def test_numbers_keep_every_digit(self):
         value = math.nextafter(0.1, 1)
         text = json.dumps(small_report(value).to_json(), allow_nan=False)
-        assert json.loads(text)["points"][0]["value"] == value
+        assert json.loads(text)["points"][0]["values"]["a"] == value
 
     def test_a_real_report(self, report):
         data = report.to_json()

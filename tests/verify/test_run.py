@@ -73,9 +73,9 @@ class TestDefault:
             if point.objective == "probe":
                 assert point.rmse == {}
         start = report.points[0]
-        assert start.rmse["all"] ** 2 == pytest.approx(start.value)
+        assert start.rmse["all [K]"] ** 2 == pytest.approx(start.value)
         truth = next(p for p in report.points if (p.point, p.objective) == ("truth", "J"))
-        assert truth.rmse["all"] < 1e-12
+        assert truth.rmse["all [K]"] < 1e-12
 
     def test_keeps_books(self, report):
         assert set(report.seconds) >= {*default_routes(), "set-up", "dot-product", "energy"}
