@@ -79,6 +79,7 @@ def summarise(report: Report) -> list[dict[str, str]]:
         bounds = [c.bound for c in checks if c.bound is not None and np.isfinite(c.bound)]
         seen = [c.detectable for c in checks if c.detectable is not None]
         reason = f" ({worst.reason})" if worst.reason else ""
+        reason += "; the probe passes there" if worst.covered else ""
         rows.append(
             {
                 "name": f"{name} on {objective}" if objective else name,
@@ -94,12 +95,19 @@ def summarise(report: Report) -> list[dict[str, str]]:
     return rows
 
 
+def judged(points: tuple[PointResult, ...]) -> list[PointResult]:
+    """Leave out the misfit at the truth, which has no signal, and the short window."""
+    return [
+        p
+        for p in points
+        if not p.point.startswith("first ") and (p.point, p.objective) != ("truth", "J")
+    ]
+
+
 def worst_uncertainty(points: tuple[PointResult, ...]) -> tuple[float, float]:
     """Largest U s / ‖g∘s‖ of any component, and U / |g| of any that carries weight."""
     norm, component = 0.0, 0.0
-    for point in points:
-        if point.point == "truth" and point.objective == "J":
-            continue
+    for point in judged(points):
         for row in point.rows:
             u = row.finite_difference_uncertainty or 0.0
             norm = max(norm, u * row.scale / point.norm)
@@ -112,8 +120,7 @@ def against_complex_step(points: tuple[PointResult, ...]) -> float:
     """Largest scaled difference of an exact route from complex step."""
     return max(
         abs(value - row.gradients["complex-step"]) * row.scale / point.norm
-        for point in points
-        if not (point.point == "truth" and point.objective == "J")
+        for point in judged(points)
         for row in point.rows
         for route, value in row.gradients.items()
     )
@@ -140,7 +147,7 @@ def describe(report: Report) -> dict[str, Any]:
                 },
             }
             for p in report.points
-            if p.objective == "J"
+            if p.objective == "J" and not p.point.startswith("first ")
         ],
         "energy": max(float(m.split("|residual| ")[1].split()[0]) for m in energy),
         "fd_norm": norm,
@@ -157,9 +164,7 @@ def draw(reports: list[Report], path: Path) -> None:
     figure, axes = plt.subplots(1, len(reports), figsize=(10, 3.2), sharey=True)
     for axis, report in zip(axes, reports, strict=True):
         series: dict[str, list[float]] = {}
-        for point in report.points:
-            if point.point == "truth" and point.objective == "J":
-                continue
+        for point in judged(report.points):
             for row in point.rows:
                 exact = row.gradients["complex-step"]
                 unit = row.scale / point.norm

@@ -103,7 +103,7 @@ def judge_published(
         evaluations=2,
         message=(
             f"Jacobi tolerance {tolerance:g} K; solver's share of the error "
-            f"{relative(share):.1e}; components off by up to {change:.1%}"
+            f"{relative(share):.1e}; largest relative error of a component {change:.1e}"
         ),
     )
     each = [
