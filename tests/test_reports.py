@@ -63,7 +63,7 @@ def test_phoenix_misfit_is_the_one_reported(committed, load):
     value, _ = lv.gradient(case, case.point("published"))
     entry = next(p for p in committed["phoenix"]["points"] if p["point"] == "published")
     assert np.sqrt(value) == pytest.approx(0.9356, abs=5e-5)
-    assert "all 0.9356" in entry["misfit"]
+    assert "all [K] 0.9356" in entry["misfit"]
 
 
 def test_readme_shows_the_gradient_of_the_twin():
