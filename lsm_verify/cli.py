@@ -10,8 +10,6 @@ import io
 import os
 import sys
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,9 +19,15 @@ from lsm_verify import __version__
 from lsm_verify.errors import InputError, NoSolutionError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from lsm_verify.cases import Case
+    from lsm_verify.verify.result import Report
 
 USAGE, INTERNAL, INTERRUPTED = 2, 4, 130
+
+LOG_WIDTH = 120
+"""Columns of a result that goes to a file or a pipe."""
 
 app = typer.Typer(
     name="lsm-verify",
@@ -33,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 passed, 1 wrong gradient, 2 wrong usage or data, 3 inconclusive, "
-    "4 internal error.",
+    "4 internal error, 130 interrupted.",
 )
 data_app = typer.Typer(no_args_is_help=True, help="Fetch the data of the phoenix case.")
 app.add_typer(data_app, name="data")
@@ -113,7 +117,6 @@ def check(
     from rich.console import Console
 
     from lsm_verify import files
-    from lsm_verify.report import text
     from lsm_verify.verify import verify
 
     if json is not None:
@@ -134,15 +137,8 @@ def check(
             json, json_format.dumps(report.to_json(), indent=1, allow_nan=False) + "\n"
         )
         _progress(f"wrote {json}")
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=120)
-    # A reader that closes the pipe early (head, say) does not change the verdict.
-    with _pipe_may_close():
-        with console.capture() as captured:
-            text.show(report, console, verbose=verbose)
-        sys.stdout.write(captured.get())
-        sys.stdout.flush()
+    terminal = Console(highlight=False)
+    _print(_rendered(report, terminal, verbose=verbose))
     raise typer.Exit(report.exit_code)
 
 
@@ -243,11 +239,33 @@ def _progress(message: str) -> None:
         typer.echo(message, err=True)
 
 
-@contextmanager
-def _pipe_may_close() -> Iterator[None]:
+def _rendered(report: Report, terminal: Console, *, verbose: bool) -> str:
+    from rich.console import Console
+
+    from lsm_verify.report import text
+
+    page = Console(
+        file=io.StringIO(),
+        highlight=False,
+        width=terminal.width if terminal.is_terminal else LOG_WIDTH,
+        force_terminal=terminal.is_terminal,
+        no_color=terminal.no_color,
+    )
+    text.show(report, page, verbose=verbose)
+    assert isinstance(page.file, io.StringIO)
+    return page.file.getvalue()
+
+
+def _print(text: str) -> None:
+    """Print a result; a reader that has left or a full disk does not change the verdict."""
+    if sys.stdout is None:
+        return
     try:
-        yield
-    except BrokenPipeError:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):
+            _warn(f"cannot print the result: {error.strerror}.")
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -44,11 +44,11 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     check_writable(path)
     path = path.resolve()
-    if path.exists() and not path.is_file():
-        yield path
-        return
     temporary = None
     try:
+        if path.exists() and not path.is_file():
+            yield path
+            return
         handle, name = tempfile.mkstemp(
             dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp"
         )
@@ -64,6 +64,12 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def check_regular(path: Path) -> None:
+    """Refuse devices and pipes, for formats that must seek in their file."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise InputError(f"cannot write {path}: it is no regular file; give a file name.")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -66,6 +66,10 @@ class Series:
             )
         if np.any(weights < 0):
             raise InputError(f"weights={float(weights.min())} must not be negative.")
+        if np.any((weights > 0) & ((weights < 1e-100) | (weights > 1e100))):
+            raise InputError(
+                f"weights={float(weights.max()):g} must be 0 or in [1e-100, 1e100]; rescale them."
+            )
         weights = np.where(missing, 0.0, weights)
         if self.kind == "turbulent_flux" and weights[0] > 0:
             raise InputError(

@@ -56,6 +56,29 @@ def test_a_terminal_without_greek_gets_question_marks(shell, encoding):
     assert done.stdout.splitlines()[-1].startswith("PASS")
 
 
+def test_a_full_disk_behind_stdout_does_not_change_the_verdict(shell):
+    done = shell("$CHECK > /dev/full; echo $?")
+    assert done.stdout.splitlines()[-1] == "0"
+    assert "Traceback" not in done.stderr
+    assert "cannot print the result" in done.stderr
+
+
+def test_a_closed_stdout_does_not_change_the_verdict(shell):
+    done = shell("$CHECK >&- ; echo $? >&2")
+    assert done.stderr.splitlines()[-1] == "0"
+
+
+@pytest.mark.parametrize("place", ["/dev/full", "/dev/null"])
+def test_devices_are_no_place_for_netcdf(place, capsys):
+    assert cli.run(["simulate", "twin", "-o", place]) == 2
+    assert "no regular file" in capsys.readouterr().err
+
+
+def test_a_full_device_is_an_error_in_one_line(capsys):
+    assert cli.run(["check", *QUICK[1:], "--json", "/dev/full"]) == 2
+    assert "cannot write /dev/full" in capsys.readouterr().err
+
+
 def test_a_pipe_is_written_to_and_stays(tmp_path):
     path = tmp_path / "fifo"
     os.mkfifo(path)

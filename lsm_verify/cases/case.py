@@ -76,6 +76,12 @@ class Case:
         object.__setattr__(self, "ranges", checked)
         for point in self.points():
             self.inputs(self.point(point), wrt=self.free)
+            for name, value in self.point(point).items():
+                if name in self.start and _shape(value) != _shape(self.start[name]):
+                    raise InputError(
+                        f"{name} has shape {_shape(value)} at the {point} and "
+                        f"{_shape(self.start[name])} at the start; give both the same."
+                    )
 
     @property
     def free(self) -> tuple[str, ...]:
@@ -207,6 +213,11 @@ def _check_range(name: str, pair: Any, start: Value) -> Range:
                 "the shape of its start."
             )
         ends.append(array)
+    if name == "bowen_ratio" and not np.all((ends[0] > 0) | (ends[1] < -1)):
+        raise InputError(
+            "range of bowen_ratio reaches values at which h(1+1/β) is negative or infinite; give "
+            "lower > 0, or upper < -1."
+        )
     if not np.all(ends[0] < ends[1]):
         raise InputError(f"ranges[{name!r}] must have lower < upper everywhere; widen it.")
     return ends[0], ends[1]

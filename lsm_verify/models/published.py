@@ -28,6 +28,9 @@ DEFAULT_TOLERANCE = 1e-4
 SMALLEST_TOLERANCE = 1e-12
 """Below this the sweeps' round-off, some 1e-13 K at 300 K, keeps the iteration from stopping."""
 
+LARGEST_TOLERANCE = 1.0
+"""Above this the first sweep already ends a step."""
+
 MAX_SWEEPS = 20_000
 """Sweeps after which one step is given up."""
 
@@ -44,10 +47,11 @@ class Cost(NamedTuple):
 
 def check_tolerance(tolerance: float) -> None:
     """Refuse tolerances at which the iteration would not stop."""
-    if not SMALLEST_TOLERANCE <= tolerance < math.inf:
+    if not SMALLEST_TOLERANCE <= tolerance <= LARGEST_TOLERANCE:
         raise InputError(
-            f"Jacobi tolerance {tolerance:g} K must be at least {SMALLEST_TOLERANCE:g}: below it, "
-            "round-off keeps the iteration from stopping."
+            f"Jacobi tolerance {tolerance:g} K must lie in [{SMALLEST_TOLERANCE:g}, "
+            f"{LARGEST_TOLERANCE:g}]: below, round-off keeps the iteration from stopping; above, "
+            "it stops at once."
         )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from lsm_verify.cases import Case
 from lsm_verify.errors import InputError, unknown
-from lsm_verify.files import replacing
+from lsm_verify.files import check_regular, replacing
 from lsm_verify.inputs import Inputs
 from lsm_verify.parameters import Parameters, split_batch
 from lsm_verify.quantities import OUTPUTS
@@ -185,6 +185,7 @@ def write_netcdf(dataset: xarray.Dataset, path: Path) -> None:
         If the file cannot be written, or no netCDF library is installed.
     """
     _check_installed("h5netcdf")
+    check_regular(path)
     encoding: dict[str, dict[str, Any]] = {str(name): {"zlib": True} for name in dataset.data_vars}
     if np.issubdtype(dataset["time"].dtype, np.datetime64):
         encoding["time"] = {

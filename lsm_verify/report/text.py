@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from lsm_verify.quantities import PARAMETERS
-from lsm_verify.verify.agreement import PASS_Z
-from lsm_verify.verify.result import CheckResult, GradientRow, PointResult, Report, Verdict
+from lsm_verify.verify.agreement import FAIL_Z, PASS_Z
+from lsm_verify.verify.result import CheckResult, GradientRow, PointResult, Report, Verdict, judge
 
 WIDE = 100
 """Columns of a terminal from which all columns of the check table are shown."""
@@ -59,6 +59,10 @@ def verdict_line(report: Report) -> Text:
     if report.verdict is Verdict.PASS:
         bound = max((c.bound for c in gate if c.bound is not None), default=float("nan"))
         text.append(f"  exact routes agree; relative error of the gradient ≤ {bound:.1e}", style="")
+        open_ = [c for c in report.checks if c.verdict is not Verdict.PASS and not c.covered]
+        if open_:
+            names = ", ".join(dict.fromkeys(c.check for c in open_))
+            text.append(f"; {len(open_)} other checks inconclusive: {names}", style="yellow")
         return text
     bad = [c for c in report.checks if c.verdict is report.verdict and not c.covered]
     bad.sort(key=lambda c: not c.primary)
@@ -84,7 +88,8 @@ def _shown(point: PointResult, report: Report) -> bool:
     """Whether to show a point: J at the start and on the short window, and what failed."""
     first = report.points[0]
     window = point.point.startswith("first") and point.objective == first.objective
-    return point is first or window or any(row.verdict is Verdict.FAIL for row in point.rows)
+    failed = Verdict.FAIL in (point.verdict, *(row.verdict for row in point.rows))
+    return point is first or window or failed
 
 
 def title(point: PointResult) -> str:
@@ -119,7 +124,7 @@ def _gradient_table(point: PointResult, rows: list[GradientRow | None], digits: 
     for row in rows:
         table.add_column(_header(point, row), justify="right", no_wrap=True)
 
-    def line(label: str, cell: Callable[[GradientRow], str | Text], first: str = "") -> None:
+    def line(label: str, cell: Callable[[GradientRow], str | Text], first: str | Text = "") -> None:
         table.add_row(label, *(first if row is None else cell(row) for row in rows))
 
     for route, value in point.values.items():
@@ -128,9 +133,14 @@ def _gradient_table(point: PointResult, rows: list[GradientRow | None], digits: 
         line("finite-difference", lambda row: f"{row.finite_difference:.{digits}e}")
         line("  ± U", lambda row: f"{row.finite_difference_uncertainty:.1e}")
     line("share of ‖g∘s‖", lambda row: f"{row.share:.1e}")
-    line(f"max z (≤ {PASS_Z:g})", lambda row: f"{row.agreement_z:.1f}")
+    line(f"max z (≤ {PASS_Z:g})", lambda row: f"{row.agreement_z:.1f}", f"{point.value_z:.1f}")
     line("certified error", lambda row: f"{row.bound:.1e}")
-    line("verdict", lambda row: Text(row.verdict, style=COLOURS[row.verdict]))
+    of_value = judge(point.value_z, PASS_Z, FAIL_Z)
+    line(
+        "verdict",
+        lambda row: Text(row.verdict, style=COLOURS[row.verdict]),
+        Text(of_value, style=COLOURS[of_value]),
+    )
     return table
 
 

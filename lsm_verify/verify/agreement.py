@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsm_verify.inputs import Inputs, ulp_copies
-from lsm_verify.routes import Gradient, Route
+from lsm_verify.routes import Evaluation, Gradient, Route
 from lsm_verify.verify.result import CheckResult, Reason, Verdict, judge
 
 COPIES = 12
@@ -28,6 +28,9 @@ stretched grids at most 23. The cases of this package stay below 5."""
 
 TOLERANCE = 1e-10
 """Certified error, relative to ‖g∘s‖, above which agreement is not worth a PASS."""
+
+SHARED = 1e-12
+"""Error in units of ‖g∘s‖ that copies of one route may share and hence not show."""
 
 SIGNAL = 10.0
 """‖g∘s‖ must exceed the norm of its own spread by this factor to count as a signal."""
@@ -56,6 +59,7 @@ class Agreement:
     z: Array
     bound: Array
     norm: float
+    value_z: float
 
 
 def flatten(inputs: Inputs, gradient: Gradient) -> Array:
@@ -83,6 +87,7 @@ def sample(route: Route, inputs: Inputs, seed: int) -> list[Sample]:
     rng = np.random.default_rng([seed, zlib.crc32(route.name.encode())])
     batch = [inputs, *(() if route.short else ulp_copies(inputs, COPIES, rng))]
     evaluations = route.evaluate(batch)
+    _check_shapes(route, inputs, evaluations[0])
     samples = []
     for index in range(len(inputs.objectives)):
         values = [evaluation[index][0] for evaluation in evaluations]
@@ -97,6 +102,14 @@ def sample(route: Route, inputs: Inputs, seed: int) -> list[Sample]:
                 value_spread = float(np.std(values[1:], ddof=1))
             samples.append(Sample(values[0], gradients[0], spread, value_spread, len(batch)))
     return samples
+
+
+def _check_shapes(route: Route, inputs: Inputs, evaluation: Evaluation) -> None:
+    wanted = {name: inputs.parameters[name].shape for name in inputs.wrt}
+    for _, gradient in evaluation:
+        found = {name: np.shape(g) for name, g in gradient.items()}
+        if found != wanted:
+            raise ValueError(f"route {route.name} returned shapes {found}; {wanted} are wanted")
 
 
 def pair_z(a: Sample, b: Sample, norm: float, scale: Array) -> Array:
@@ -130,7 +143,10 @@ def compare(
 ) -> Agreement:
     """Compare every two routes at one point on one objective: its value and every component.
 
-    PASS iff max z ≤ 32 and the certified bound is ≤ 1e-10; FAIL iff max z > 128.
+    PASS iff max z ≤ 32, the certified bound is ≤ 1e-10 and the gradient stands out of its own
+    noise; FAIL iff max z > 128. Against a route without copies (multiprecision) differences below
+    1e-12 ‖g∘s‖ are BORDERLINE instead: the spread over copies does not show an error that they
+    share, which thin layers were seen to have at 8e-14.
     """
     scale = scales(inputs)
     if not np.all(scale > 0):
@@ -155,6 +171,9 @@ def compare(
     apart = max(values.values(), default=float("nan"))
     worst = float(np.max([*z, apart]))
     verdict = judge(worst, PASS_Z, FAIL_Z)
+    if min(s.evaluations for s in samples.values()) == 1 and len(samples) > 1:
+        small = np.max(bound) <= SHARED and apart <= FAIL_Z
+        verdict = Verdict.INCONCLUSIVE if verdict is Verdict.FAIL and small else verdict
     reason: Reason | None = None
     if not pairs:
         verdict, reason = Verdict.INCONCLUSIVE, Reason.NOTHING
@@ -192,7 +211,7 @@ def compare(
         message=_message(whole, names, odd, verdict)
         + ("; the objective's value differs" if apart > PASS_Z else ""),
     )
-    return Agreement(result, z, bound, norm)
+    return Agreement(result, z, bound, norm, apart)
 
 
 def _affected(inputs: Inputs, z: Array) -> tuple[str, ...]:

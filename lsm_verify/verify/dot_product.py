@@ -16,7 +16,8 @@ from lsm_verify.verify.directions import scaled_directions
 from lsm_verify.verify.result import CheckResult, Reason, Verdict, judge
 
 PASS_ETA, FAIL_ETA = 16.0, 64.0
-"""Limits of η over a whole run. Measured on clean runs: at most 2, worst 17."""
+"""Limits of η over a whole run, from a prototype: clean runs gave 2 as a rule and 17 at worst, and
+soil heat flux across layers of 1e-7 m up to 82. The cases of this package stay below 1."""
 
 DIRECTIONS = 8
 REDRAWS = 2

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsm_verify.inputs import Inputs
+from lsm_verify.quantities import PARAMETERS
 from lsm_verify.routes import Evaluation, Route, ladders, register, scores_at, trajectory
 from lsm_verify.verify.agreement import labels, scales
 from lsm_verify.verify.noise import POINTS, ecnoise
@@ -22,7 +23,7 @@ from lsm_verify.verify.result import CheckResult, Reason, Verdict
 PAIRS = 13
 RATIO = 4.0
 LARGEST_STEP = 0.5
-"""First step of the ladder in units of the parameter's scale; the last is 3e-8 of it."""
+"""First step of the ladder in the units of `units`; the last is 3e-8 of it."""
 
 NOISE_SPACING = 1e-8
 """Spacing of the points for the noise estimate, in units of the scale."""
@@ -119,15 +120,15 @@ def estimate(inputs: Inputs) -> Estimate:
     scores = scores_at(inputs, [{}])[:, 0]
     shape = (len(inputs.objectives), len(directions))
     value, uncertainty, noise = np.empty(shape), np.empty(shape), np.empty(shape)
-    scale = scales(inputs)
+    unit = units(inputs)
     for o in range(shape[0]):
         noise[o] = _noise([[line[o] for line in three] for three in lines])
         for j, (steps, plus, minus) in enumerate(rungs):
-            ends = np.abs(np.concatenate([plus[o], minus[o]]))
-            floor = np.finfo(np.float64).eps * float(np.nanmax(ends, initial=0.0)) / 4
+            near = np.abs(np.concatenate([line[o] for line in lines[j]]))
+            floor = np.finfo(np.float64).eps * float(np.nanmax(near, initial=0.0)) / 4
             noise[o, j] = max(noise[o, j], floor)
             slope, u = richardson(steps, plus[o], minus[o], noise[o, j])
-            value[o, j], uncertainty[o, j] = slope / scale[j], u / scale[j]
+            value[o, j], uncertainty[o, j] = slope / unit[j], u / unit[j]
     count = len(directions) * (2 * PAIRS + 3 * POINTS) + 1
     return Estimate(inputs, scores, value, uncertainty, noise, count)
 
@@ -152,13 +153,27 @@ def _moves(line: Array) -> bool:
 
 
 def _directions(inputs: Inputs) -> list[dict[str, Array]]:
-    """One direction per component: its scale, along itself."""
+    """One direction per component: its unit of length, along itself."""
     result = []
-    for (name, index), scale in zip(labels(inputs), scales(inputs), strict=True):
+    for (name, index), length in zip(labels(inputs), units(inputs), strict=True):
         unit = np.zeros(inputs.parameters[name].shape)
-        unit[index] = scale
+        unit[index] = length
         result.append({name: unit})
     return result
+
+
+def units(inputs: Inputs) -> Array:
+    """Length of the unit step of every component: its scale, where the model allows it.
+
+    Conductivity and heat capacity must stay positive and the Bowen ratio on its side of zero, so
+    theirs is at most the value itself, of which the ladder takes a half.
+    """
+    bounded = {name for name, q in PARAMETERS.items() if q.open_lower} | {"bowen_ratio"}
+    parts = []
+    for name in inputs.wrt:
+        scale, size = inputs.scale(name), np.abs(inputs.parameters[name])
+        parts.append(np.ravel(np.minimum(scale, size) if name in bounded else scale))
+    return np.concatenate(parts)
 
 
 def _noise_lines(inputs: Inputs, directions: Sequence[dict[str, Array]]) -> list[list[Array]]:

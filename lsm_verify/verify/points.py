@@ -70,6 +70,8 @@ def describe(
         point=agreed.result.point,
         objective=agreed.result.objective,
         values={route: s.value for route, s in samples.items()},
+        value_z=agreed.value_z,
+        verdict=agreed.result.verdict,
         norm=agreed.norm,
         rows=tuple(rows),
         rmse=misfit(inputs) if agreed.result.objective == "J" else {},

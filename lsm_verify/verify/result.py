@@ -93,7 +93,7 @@ class CheckResult:
 class GradientRow:
     """One number's gradient by every route, at one point and objective.
 
-    ``shares`` is |g s| / ‖g∘s‖; ``bound`` the certified error in units of ‖g∘s‖; ``agreement_z``
+    ``share`` is |g s| / ‖g∘s‖; ``bound`` the certified error in units of ‖g∘s‖; ``agreement_z``
     the largest difference between two exact routes in units of their round-off.
     """
 
@@ -113,11 +113,17 @@ class GradientRow:
 
 @dataclass(frozen=True)
 class PointResult:
-    """Objective (``values``, by route) and gradients at one point; ``rmse`` by series and unit."""
+    """Objective (``values``, by route) and gradients at one point; ``rmse`` by series and unit.
+
+    ``value_z`` is the largest difference between two exact routes' objectives in units of their
+    round-off, ``verdict`` that of the agreement of values and gradients.
+    """
 
     point: str
     objective: str
     values: dict[str, float]
+    value_z: float
+    verdict: Verdict
     norm: float
     rows: tuple[GradientRow, ...]
     rmse: dict[str, float] = field(default_factory=dict)

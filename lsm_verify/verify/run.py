@@ -32,6 +32,9 @@ from lsm_verify.verify.result import (
 WINDOW = 5
 """Steps of the short window on which multiprecision is evaluated."""
 
+MOST_POINTS = 10_000
+"""Random points that one run may have."""
+
 EVIDENCE = ("adjoint", "complex-step")
 """Exact routes added when fewer than two are named: a claim needs evidence, which needs a check."""
 
@@ -137,6 +140,8 @@ def verify(
         raise InputError(f"case={case!r} is no Case; load one: load_case('twin').")
     for name, number in (("points", points), ("seed", seed)):
         whole(name, number, 0)
+    if points > MOST_POINTS:
+        raise InputError(f"points={points} must be at most {MOST_POINTS}; give fewer.")
     routes = [routes] if isinstance(routes, str) else routes
     names = tuple(dict.fromkeys(routes)) if routes is not None else default_routes()
     if not names:

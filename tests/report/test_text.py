@@ -47,7 +47,9 @@ def check(verdict=Verdict.PASS, **changes):
 
 
 def report(*checks, verdict=Verdict.PASS, code=0, rows=None, points=None):
-    first = PointResult("start", "J", VALUES, 1.0, rows or (row(),), {"all": 2.7})
+    first = PointResult(
+        "start", "J", VALUES, 0.5, Verdict.PASS, 1.0, rows or (row(),), {"all": 2.7}
+    )
     return Report(
         case="twin",
         title="a [title]",
@@ -127,13 +129,31 @@ def test_of_many_values_the_heaviest_is_shown_or_one_that_failed(shown):
 
 
 def test_points_after_the_first_are_shown_where_they_failed_or_if_asked(shown):
-    first = PointResult("start", "J", VALUES, 1.0, (row(),))
-    right = PointResult("random 1", "J", VALUES, 1.0, (row(),))
-    wrong = PointResult("random 2", "J", VALUES, 1.0, (row(verdict=Verdict.FAIL),))
+    first = PointResult("start", "J", VALUES, 0.5, Verdict.PASS, 1.0, (row(),))
+    right = PointResult("random 1", "J", VALUES, 0.5, Verdict.PASS, 1.0, (row(),))
+    wrong = PointResult(
+        "random 2", "J", VALUES, 0.5, Verdict.PASS, 1.0, (row(verdict=Verdict.FAIL),)
+    )
     made = report(check(), points=(first, right, wrong))
     assert "at random 1" not in shown(made)
     assert "at random 2" in shown(made)
     assert "at random 1" in shown(made, verbose=True)
+
+
+def test_a_wrong_value_shows_in_its_own_column(shown):
+    first = PointResult("start", "J", VALUES, 0.5, Verdict.PASS, 1.0, (row(),))
+    wrong = PointResult("random 1", "J", VALUES, 1e6, Verdict.FAIL, 1.0, (row(),))
+    out = shown(report(check(), points=(first, wrong)))
+    assert "at random 1" in out
+    assert "1000000.0" in out
+    assert "FAIL" in out
+
+
+def test_a_pass_says_what_stayed_open(shown):
+    silent = check(Verdict.INCONCLUSIVE, check="finite-difference", primary=False)
+    last = shown(report(check(), silent)).splitlines()[-1]
+    assert last.startswith("PASS")
+    assert last.endswith("1 other checks inconclusive: finite-difference")
 
 
 def test_passed_checks_at_several_points_share_a_row(shown):

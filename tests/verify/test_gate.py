@@ -120,6 +120,47 @@ def test_observed_late_the_short_window_is_probed_alone(tiny):
     assert [c.objective for c in window] == ["probe"]
 
 
+def test_steps_of_differences_stay_where_the_model_means_something(tiny):
+    """A wide range must not lead the ladder to negative conductivity, where J is 1e40."""
+    wide = tiny(start={"thermal_conductivity": 0.3, "volumetric_heat_capacity": 2e6})
+    wide = replace(wide, ranges={**wide.ranges, "thermal_conductivity": (0.1, 30.0)})
+    inputs = wide.inputs()
+    assert np.all(finite_difference.units(inputs) <= [0.3, 2e6])
+    found = finite_difference.estimate(inputs)
+    assert np.all(found.noise < 1e-10)
+    assert lv.verify(wide, points=0, strict=True).exit_code == 0
+
+
+def test_a_route_that_returns_another_shape_is_named(case, monkeypatch):
+    altered(monkeypatch, "autograd", lambda v, g: (v, {**g, "albedo": np.ones(2)}))
+    with pytest.raises(ValueError, match="route autograd returned shapes"):
+        lv.verify(case, points=0)
+
+
+def test_points_have_a_limit(case):
+    with pytest.raises(lv.InputError, match="at most 10000"):
+        lv.verify(case, points=10**9)
+
+
+@pytest.mark.parametrize("weight", [1e-280, 1e300])
+def test_weights_that_would_underflow_are_refused(weight):
+    with pytest.raises(lv.InputError, match="rescale them"):
+        lv.Series("soil_temperature", [290.0, 291.0], weights=weight)
+
+
+def test_bowen_ranges_stay_on_one_side():
+    twin = lv.load_case("twin")
+    with pytest.raises(lv.InputError, match="range of bowen_ratio"):
+        replace(twin, ranges={**twin.ranges, "bowen_ratio": (-1.0, 3.0)})
+
+
+def test_points_of_a_case_have_one_shape():
+    twin = lv.load_case("twin")
+    truth = {**twin.truth, "thermal_conductivity": np.full(100, 0.8)}
+    with pytest.raises(lv.InputError, match="give both the same"):
+        replace(twin, truth=truth)
+
+
 @pytest.mark.parametrize(
     "pair, message",
     [

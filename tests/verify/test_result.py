@@ -106,7 +106,11 @@ def small_report(value=1.0):
         exit_code=1,
         options=Options(("a", "b"), 2, 0, False, 1e-4),
         checks=(failed,),
-        points=(PointResult("start", "J", {"a": value}, value, (row,), {"all": value}),),
+        points=(
+            PointResult(
+                "start", "J", {"a": value}, value, Verdict.PASS, value, (row,), {"all": value}
+            ),
+        ),
         seconds={"a": 0.1},
         notes=("a note",),
         provenance={"python": "3"},

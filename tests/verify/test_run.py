@@ -141,7 +141,7 @@ class TestOptions:
             ({"routes": ["adjont"]}, "unknown route 'adjont'; known: adjoint, "),
             (
                 {"routes": ["autograd-published"], "jacobi_tolerance": 1e-13},
-                "Jacobi tolerance 1e-13 K must be at least 1e-12",
+                "Jacobi tolerance 1e-13 K must lie in [1e-12, 1]",
             ),
         ],
     )
