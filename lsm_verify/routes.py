@@ -77,11 +77,15 @@ def to_problem(inputs: Inputs) -> Problem:
     )
 
 
-def _from_oracle(function: str) -> Callable[[Sequence[Inputs]], list[Evaluation]]:
+def _from_oracle(
+    function: str, module: str = "evaluate"
+) -> Callable[[Sequence[Inputs]], list[Evaluation]]:
+    """Return a route that calls a function of the oracle, column by column."""
+
     def evaluate(batch: Sequence[Inputs]) -> list[Evaluation]:
-        from lsm_reference import evaluate as oracle
         from lsm_reference.problem import RootNotFound
 
+        oracle = import_module(f"lsm_reference.{module}")
         results = []
         for index, inputs in enumerate(batch):
             try:
@@ -91,19 +95,6 @@ def _from_oracle(function: str) -> Callable[[Sequence[Inputs]], list[Evaluation]
         return results
 
     return evaluate
-
-
-def _multiprecision(batch: Sequence[Inputs]) -> list[Evaluation]:
-    from lsm_reference.multiprecision import multiprecision_gradient
-    from lsm_reference.problem import RootNotFound
-
-    results = []
-    for index, inputs in enumerate(batch):
-        try:
-            results.append(multiprecision_gradient(to_problem(inputs)))
-        except RootNotFound as error:
-            raise NoSolutionError(error.step, index if len(batch) > 1 else None) from None
-    return results
 
 
 def _autograd(batch: Sequence[Inputs]) -> list[Evaluation]:
@@ -195,7 +186,7 @@ ROUTES: dict[str, Route] = {
             "multiprecision",
             "the oracle's forward run on 50-digit numbers, short window",
             exact=True,
-            evaluate=_multiprecision,
+            evaluate=_from_oracle("multiprecision_gradient", "multiprecision"),
             short=True,
             noise=1e-28,  # 50 digits divided by the relative step, and some to spare
         ),

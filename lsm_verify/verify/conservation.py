@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lsm_verify.grid import Grid
 from lsm_verify.inputs import Inputs
 from lsm_verify.quantities import STEFAN_BOLTZMANN
 from lsm_verify.verify.result import CheckResult, Reason, judge
@@ -55,9 +56,7 @@ def budget(inputs: Inputs, T: Array) -> Budget:
     p = {name: np.asarray(inputs.expanded(name), dtype=np.longdouble) for name in inputs.parameters}
     T = np.asarray(T, dtype=np.longdouble)
     dz, dt = inputs.spacing, inputs.time_step
-    volume = np.zeros(dz.size + 1)
-    volume[:-1] += dz / 2
-    volume[1:] += dz / 2
+    volume = Grid(dz).volumes
     if "turbulent_transfer_coefficient" in p:
         H = p["turbulent_transfer_coefficient"]
     else:
