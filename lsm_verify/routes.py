@@ -8,7 +8,7 @@ imports the oracle, and it does so when a route is taken.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 Gradient = dict[str, NDArray[np.float64]]
 Evaluation = list[tuple[float, Gradient]]
 """One (value, gradient) per objective of the inputs."""
+
+States = NDArray[np.float64]
+AdjointStates = Callable[[Sequence[Inputs]], list[States]]
+TangentStates = Callable[[Sequence[Inputs], Gradient], list[States]]
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,14 @@ class Route:
         Its own error in units of |J / p|, where it is not measured on copies.
     default : bool
         Whether it runs without being named.
+    model : str
+        Which of `MODELS` it differentiates.
+    adjoint_states : callable, optional
+        From a batch of inputs to the sensitivity Λ (objectives, steps + 1, nodes) of every
+        objective to every temperature, where the route works backward in time.
+    tangent_states : callable, optional
+        From a batch of inputs and a change of parameters to the change (steps + 1, nodes) of every
+        temperature, where it works forward.
     """
 
     name: str
@@ -56,6 +68,9 @@ class Route:
     short: bool = False
     default: bool = True
     noise: float = 0.0
+    model: str = "oracle"
+    adjoint_states: AdjointStates | None = None
+    tangent_states: TangentStates | None = None
 
 
 def to_problem(inputs: Inputs) -> Problem:
@@ -83,18 +98,37 @@ def _from_oracle(
     """Return a route that calls a function of the oracle, column by column."""
 
     def evaluate(batch: Sequence[Inputs]) -> list[Evaluation]:
-        from lsm_reference.problem import RootNotFound
-
-        oracle = import_module(f"lsm_reference.{module}")
-        results = []
-        for index, inputs in enumerate(batch):
-            try:
-                results.append(getattr(oracle, function)(to_problem(inputs)))
-            except RootNotFound as error:
-                raise NoSolutionError(error.step, index if len(batch) > 1 else None) from None
-        return results
+        return _ask_oracle(batch, function, module)
 
     return evaluate
+
+
+def _ask_oracle(
+    batch: Sequence[Inputs], function: str, module: str = "evaluate", *more: Any
+) -> list[Any]:
+    """Call a function of the oracle on every column of a batch."""
+    from lsm_reference.problem import RootNotFound
+
+    oracle = import_module(f"lsm_reference.{module}")
+    results = []
+    for index, inputs in enumerate(batch):
+        try:
+            results.append(getattr(oracle, function)(to_problem(inputs), *more))
+        except RootNotFound as error:
+            raise NoSolutionError(error.step, index if len(batch) > 1 else None) from None
+    return results
+
+
+def _adjoint_states(batch: Sequence[Inputs]) -> list[States]:
+    return [np.stack(found) for found in _ask_oracle(batch, "adjoint_states")]
+
+
+def _tangent_states(batch: Sequence[Inputs], change: Gradient) -> list[States]:
+    return _ask_oracle(batch, "tangent_states", "evaluate", change)
+
+
+def _complex_step_states(batch: Sequence[Inputs], change: Gradient) -> list[States]:
+    return _ask_oracle(batch, "complex_step_states", "evaluate", change)
 
 
 def _autograd(batch: Sequence[Inputs]) -> list[Evaluation]:
@@ -155,6 +189,36 @@ def _differentiate(batch: Sequence[Inputs], simulate: Callable[..., Any]) -> lis
     return results
 
 
+def _autograd_states(batch: Sequence[Inputs]) -> list[States]:
+    """Λ of every column, by asking autograd for the gradient by every state of the run."""
+    import torch
+
+    from lsm_verify.models import direct
+    from lsm_verify.models.column import expand, leaves
+    from lsm_verify.models.observe import predict, score
+    from lsm_verify.models.threads import one_thread
+
+    with one_thread():
+        # The initial state must be part of the graph, whatever the gradient is asked by.
+        everything = [replace(inputs, wrt=tuple(inputs.parameters)) for inputs in batch]
+        columns = expand(leaves(everything))
+        run = direct.states(columns)
+        y = predict(columns, batch, torch.stack(run, dim=1))
+        found = [
+            torch.stack(
+                torch.autograd.grad(
+                    score(batch, objective, y).sum(),
+                    run,
+                    retain_graph=True,
+                    materialize_grads=True,
+                ),
+                dim=1,
+            ).numpy(force=True)
+            for objective in batch[0].objectives
+        ]
+    return [np.stack([each[b] for each in found]) for b in range(len(batch))]
+
+
 ROUTES: dict[str, Route] = {
     route.name: route
     for route in (
@@ -163,24 +227,29 @@ ROUTES: dict[str, Route] = {
             "discrete adjoint derived by hand (oracle)",
             exact=True,
             evaluate=_from_oracle("adjoint_gradient"),
+            adjoint_states=_adjoint_states,
         ),
         Route(
             "tangent",
             "tangent-linear model derived by hand, forward order (oracle)",
             exact=True,
             evaluate=_from_oracle("tangent_gradient"),
+            tangent_states=_tangent_states,
         ),
         Route(
             "autograd",
             "PyTorch through the coupled system, eliminated from the surface down",
             exact=True,
             evaluate=_autograd,
+            model="torch",
+            adjoint_states=_autograd_states,
         ),
         Route(
             "complex-step",
             "the oracle's forward run on complex numbers: no subtraction",
             exact=True,
             evaluate=_from_oracle("complex_step_gradient"),
+            tangent_states=_complex_step_states,
         ),
         Route(
             "multiprecision",
@@ -206,24 +275,42 @@ def _complete() -> None:
     import_module("lsm_verify.verify")
 
 
+def torch_run(batch: Sequence[Inputs], *, dtype: str = "float64") -> list[tuple[Any, Any]]:
+    """Temperatures (steps + 1, nodes) and predictions (series, steps + 1) of the torch model."""
+    import torch
+
+    from lsm_verify.models import direct
+    from lsm_verify.models.column import expand, leaves
+    from lsm_verify.models.observe import predict
+    from lsm_verify.models.threads import one_thread
+
+    with torch.no_grad(), one_thread():
+        columns = expand(leaves(batch, dtype=getattr(torch, dtype)))
+        T = direct.simulate(columns)
+        y = predict(columns, batch, T) if batch[0].series else T[:, :0]
+    return [(T[b].numpy(), y[b].numpy()) for b in range(len(batch))]
+
+
+def oracle_run(batch: Sequence[Inputs]) -> list[tuple[Any, Any]]:
+    """Temperatures (steps + 1, nodes) and predictions (series, steps + 1) of the oracle."""
+    return [(run.T, run.y) for run in _ask_oracle(batch, "simulate")]
+
+
+MODELS: dict[str, Callable[[Sequence[Inputs]], list[tuple[Any, Any]]]] = {
+    "oracle": oracle_run,
+    "torch": torch_run,
+}
+"""The forward models: from a batch of inputs to temperatures and predictions of each."""
+
+
 def trajectory(inputs: Inputs) -> NDArray[np.float64]:
     """Return the oracle's temperatures (steps + 1, nodes) [K]."""
-    return np.asarray(_oracle_run(inputs).T)
+    return np.asarray(oracle_run([inputs])[0][0])
 
 
 def predictions(inputs: Inputs) -> NDArray[np.float64]:
     """Return the oracle's predicted observations (series, steps + 1)."""
-    return np.asarray(_oracle_run(inputs).y)
-
-
-def _oracle_run(inputs: Inputs) -> Any:
-    from lsm_reference.evaluate import simulate
-    from lsm_reference.problem import RootNotFound
-
-    try:
-        return simulate(to_problem(inputs))
-    except RootNotFound as error:
-        raise NoSolutionError(error.step) from None
+    return np.asarray(oracle_run([inputs])[0][1])
 
 
 def scores_at(inputs: Inputs, points: Sequence[Gradient]) -> NDArray[np.float64]:

@@ -38,7 +38,18 @@ class Soil(NamedTuple):
 
 
 def simulate(columns: Columns) -> Tensor:
-    """Temperature of every node at every state.
+    """Temperature (B, S + 1, N + 1) of every node at every state [K], index 0 at the surface.
+
+    Raises
+    ------
+    NoSolutionError
+        As `states`.
+    """
+    return torch.stack(states(columns), dim=1)
+
+
+def states(columns: Columns) -> list[Tensor]:
+    """Run the model: S + 1 states, each a node of torch's graph that can be differentiated by.
 
     Parameters
     ----------
@@ -47,7 +58,7 @@ def simulate(columns: Columns) -> Tensor:
 
     Returns
     -------
-    (B, S + 1, N + 1) Tensor
+    list of (B, N + 1) Tensor
         [K], index 0 at the surface.
 
     Raises
@@ -79,7 +90,7 @@ def simulate(columns: Columns) -> Tensor:
             parts.append(columns.Tb[:, n, None])
         T = torch.cat(parts, dim=1)
         trajectory.append(T)
-    return torch.stack(trajectory, dim=1)
+    return trajectory
 
 
 def surface_root(c1: Tensor, c4: Tensor, load: Tensor, guess: Tensor, *, step: int) -> Tensor:

@@ -14,7 +14,7 @@ from lsm_verify.cases import Case
 from lsm_verify.errors import InputError
 from lsm_verify.inputs import Inputs, Objective, probe_weights
 from lsm_verify.parameters import Value
-from lsm_verify.routes import ROUTES, Route, get_route, trajectory
+from lsm_verify.routes import MODELS, ROUTES, Route, get_route
 from lsm_verify.validation import whole
 from lsm_verify.verify import agreement, conservation, dot_product, finite_difference, solver
 from lsm_verify.verify import points as points_
@@ -236,7 +236,8 @@ def _check_point(run: Run, point: str, values: dict[str, Value], seed: int) -> N
     with run.timed("dot-product"):
         run.checks.append(dot_product.dot_product(inputs, point=point, seed=seed))
     with run.timed("energy"):
-        for subject, T in (("oracle", trajectory(inputs)), ("torch", _torch_trajectory(inputs))):
+        for subject, model in MODELS.items():
+            T = model([inputs])[0][0]
             run.checks.append(conservation.closure(inputs, T, point=point, subject=subject))
 
 
@@ -281,14 +282,3 @@ def _check_window(run: Run) -> None:
         here = {name: s[index] for name, s in samples.items()}
         run.checks.append(agreed.result)
         run.points.append(points_.describe(inputs, agreed, here))
-
-
-def _torch_trajectory(inputs: Inputs) -> np.ndarray:
-    import torch
-
-    from lsm_verify.models import direct
-    from lsm_verify.models.column import expand, leaves
-    from lsm_verify.models.threads import one_thread
-
-    with torch.no_grad(), one_thread():
-        return np.asarray(direct.simulate(expand(leaves([inputs])))[0].numpy())

@@ -105,13 +105,41 @@ def forward_product(problem: Problem, change: Values) -> NDArray[np.float64]:
 
 
 def _forward_product(problem: Problem, base: Run, change: Values) -> NDArray[np.float64]:
-    zero = {name: np.zeros(np.shape(v)) for name, v in problem.parameters.items()}
-    d = promote(expand_tangent(problem, problem.parameters, {**zero, **change}))
-    functions = namespace.compiled()
+    d = column_change(problem, change)
     dT, dy = np.empty_like(base.T), np.empty_like(base.y)
+    functions = namespace.compiled()
     functions.tangent_run(base.column, d, base.T, dT)
     functions.tangent_predict(base.column, d, base.sight, base.T, dT, dy)
     return dy
+
+
+def column_change(problem: Problem, change: Values) -> Column:
+    """Change of the canonical column along a ``change`` of some public parameters."""
+    zero = {name: np.zeros(np.shape(v)) for name, v in problem.parameters.items()}
+    return promote(expand_tangent(problem, problem.parameters, {**zero, **change}))
+
+
+def tangent_states(problem: Problem, change: Values) -> NDArray[np.float64]:
+    """Tangent-linear change (S + 1, N + 1) of the temperatures along ``change``."""
+    base = simulate(problem)
+    dT = np.empty_like(base.T)
+    namespace.compiled().tangent_run(base.column, column_change(problem, change), base.T, dT)
+    return dT
+
+
+def complex_step_states(problem: Problem, change: Values) -> NDArray[np.float64]:
+    """Change (S + 1, N + 1) of the temperatures along ``change``, by one complex step."""
+    values = {
+        **problem.parameters,
+        **{k: problem.parameters[k] + 1j * COMPLEX_STEP * np.asarray(v) for k, v in change.items()},
+    }
+    return np.asarray(simulate(problem, values).T.imag) / COMPLEX_STEP
+
+
+def adjoint_states(problem: Problem) -> list[NDArray[np.float64]]:
+    """Λ_i^n (S + 1, N + 1) of every objective: its sensitivity to every temperature, (22)."""
+    base = simulate(problem)
+    return [_transposed_product(problem, base, slope)[1] for slope in slopes(problem, base)]
 
 
 def transposed_product(problem: Problem, cotangent: NDArray[np.float64]) -> dict[str, Any]:
@@ -123,17 +151,22 @@ def _transposed_product(
     problem: Problem, base: Run, cotangent: NDArray[np.float64]
 ) -> tuple[dict[str, Any], NDArray[np.float64]]:
     functions = namespace.compiled()
-    zeros = {
-        f: np.zeros_like(np.atleast_1d(getattr(base.column, f)))
-        for f in Column._fields
-        if f != "insulated"
-    }
-    bar = Column(insulated=problem.insulated, **zeros)
+    bar = empty_bar(base.column)
     W, states = np.zeros_like(base.T), np.empty_like(base.T)
     functions.adjoint_predict(base.column, base.sight, base.T, cotangent, bar, W)
     functions.adjoint_run(base.column, base.T, W, bar, states)
     gradient = pull_back(problem, problem.parameters, bar._replace(eps=bar.eps[0]))
     return gradient, states
+
+
+def empty_bar(column: Column) -> Column:
+    """Zeros for the gradient by every canonical quantity, to be added to."""
+    zeros = {
+        f: np.zeros_like(np.atleast_1d(getattr(column, f)))
+        for f in Column._fields
+        if f != "insulated"
+    }
+    return Column(insulated=column.insulated, **zeros)
 
 
 def scores(problem: Problem, run: Run, functions: SimpleNamespace) -> list[Any]:

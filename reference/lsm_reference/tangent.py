@@ -11,8 +11,8 @@ from lsm_reference.forward import SIGMA, conductance, eliminate, storage
 from lsm_reference.problem import LONGWAVE_UP, SOIL_HEAT_FLUX, SOIL_TEMPERATURE
 
 
-def tangent_run(column, d, T, dT):
-    """Fill dT (S + 1, N + 1), the change of T along the change ``d`` of the column.
+def tangent_step(column, d, n, new, old, before, after):
+    """One step forward: from δT = ``before`` of the old state fill ``after`` with δT'.
 
     ``d`` is a `Column` whose fields are the changes of the fields (its ``dz``, ``dt`` and
     ``insulated`` are not read: grid and steps are not parameters).
@@ -30,27 +30,31 @@ def tangent_run(column, d, T, dT):
     g, dg = np.empty_like(column.lam), np.empty_like(column.lam)
     conductance(dz, column.lam, g)
     conductance(dz, d.lam, dg)
-    for i in range(N + 1):
+    storage(dz, column.C, column.dt[n], s)
+    storage(dz, d.C, column.dt[n], ds)
+    for i in range(N + 1):  # (17): storage, conduction from below, conduction to above
+        r[i] = s[i] * before[i] - ds[i] * (new[i] - old[i])
+        if i < N:
+            r[i] += dg[i] * (new[i + 1] - new[i])
+        if i > 0:
+            r[i] -= dg[i - 1] * (new[i] - new[i - 1])
+    eliminate(s, g, r, d.Tb[n], column.insulated, a, m, b)  # (19)
+    x = new[0]
+    forced = (1 - column.alpha[n]) * d.SW[n] - d.alpha[n] * column.SW[n] + d.LW[n]
+    emitted = d.eps * SIGMA * x * x * x * x
+    turbulent = d.H[n] * (x - column.Ta[n]) - column.H[n] * d.Ta[n]
+    slope = s[0] + g[0] * m[1] + column.H[n] + 4 * column.eps * SIGMA * x * x * x
+    after[0] = (r[0] + g[0] * b[1] + forced - emitted - turbulent) / slope  # (18)
+    for i in range(1, N + 1):
+        after[i] = a[i] * after[i - 1] + b[i]
+
+
+def tangent_run(column, d, T, dT):
+    """Fill dT (S + 1, N + 1), the change of T along the change ``d`` of the column."""
+    for i in range(column.C.shape[0]):
         dT[0, i] = d.T0[i]  # (20)
     for n in range(column.dt.shape[0]):
-        storage(dz, column.C, column.dt[n], s)
-        storage(dz, d.C, column.dt[n], ds)
-        new, old = T[n + 1], T[n]
-        for i in range(N + 1):  # (17): storage, conduction from below, conduction to above
-            r[i] = s[i] * dT[n, i] - ds[i] * (new[i] - old[i])
-            if i < N:
-                r[i] += dg[i] * (new[i + 1] - new[i])
-            if i > 0:
-                r[i] -= dg[i - 1] * (new[i] - new[i - 1])
-        eliminate(s, g, r, d.Tb[n], column.insulated, a, m, b)  # (19)
-        x = new[0]
-        forced = (1 - column.alpha[n]) * d.SW[n] - d.alpha[n] * column.SW[n] + d.LW[n]
-        emitted = d.eps * SIGMA * x * x * x * x
-        turbulent = d.H[n] * (x - column.Ta[n]) - column.H[n] * d.Ta[n]
-        slope = s[0] + g[0] * m[1] + column.H[n] + 4 * column.eps * SIGMA * x * x * x
-        dT[n + 1, 0] = (r[0] + g[0] * b[1] + forced - emitted - turbulent) / slope  # (18)
-        for i in range(1, N + 1):
-            dT[n + 1, i] = a[i] * dT[n + 1, i - 1] + b[i]
+        tangent_step(column, d, n, T[n + 1], T[n], dT[n], dT[n + 1])
 
 
 def tangent_predict(column, d, sight, T, dT, dy):

@@ -14,8 +14,8 @@ from lsm_verify.errors import NoSolutionError
 from lsm_verify.inputs import Inputs
 from lsm_verify.models import column, observe
 from lsm_verify.observations import Series
-from lsm_verify.routes import predictions, trajectory
-from tests.running import torch_run, torch_trajectory
+from lsm_verify.routes import predictions, torch_run, trajectory
+from tests.running import torch_trajectory
 from tests.strategies import columns
 
 EPSILON = float(np.finfo(np.float64).eps)
@@ -50,9 +50,9 @@ def sizes(inputs: Inputs, T: np.ndarray) -> np.ndarray:
     return np.array([known[s.kind] for s in inputs.series])
 
 
-def differences(inputs: Inputs, dtype: torch.dtype = torch.float64, epsilon: float = EPSILON):
+def differences(inputs: Inputs, dtype: str = "float64", epsilon: float = EPSILON):
     """Largest difference of temperatures and of predictions, in units of their round-off."""
-    T, y = (x[0] for x in torch_run([inputs], dtype))
+    T, y = torch_run([inputs], dtype=dtype)[0]
     reference = trajectory(inputs)
     of_T = np.max(np.abs(T - reference) / reference) / unit(inputs, epsilon)
     size = sizes(inputs, reference)[:, None]
@@ -113,13 +113,13 @@ def differences_planted(inputs: Inputs) -> tuple[float, float]:
 
 def test_single_precision_is_allowed_and_as_good_as_its_digits():
     inputs = load_case("layered").inputs()
-    T, y = torch_run([inputs], torch.float32)
+    T, y = torch_run([inputs], dtype="float32")[0]
     assert T.dtype == y.dtype == np.float32
-    of_T, of_y = differences(inputs, torch.float32, SINGLE)
+    of_T, of_y = differences(inputs, "float32", SINGLE)
     assert of_T <= 1
     assert of_y <= 1
     # It is single precision: double precision's limit is out of its reach.
-    assert differences(inputs, torch.float32)[0] > 1
+    assert differences(inputs, "float32")[0] > 1
 
 
 def test_both_name_the_same_step_without_solution():
