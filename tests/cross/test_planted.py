@@ -328,8 +328,8 @@ def test_without_an_error_it_passes(case):
 EQUIVALENT = {
     "adjoint: emission": (
         adjoint,
-        "4 * column.eps * SIGMA * x * x * x\n        mu",
-        "(x * SIGMA) * (x * x) * (column.eps * 4)\n        mu",
+        "4 * column.eps * SIGMA * x * x * x\n    mu",
+        "(x * SIGMA) * (x * x) * (column.eps * 4)\n    mu",
     ),
     "adjoint: bottom": (adjoint, BOTTOM, "bar.Tb[n] += mu[N - 1] * g[N - 1] + total[N]"),
     "adjoint: capacity": (
