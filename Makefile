@@ -14,7 +14,7 @@ set-up = @command -v "$(PYTHON)" >/dev/null 2>&1 || { \
 .DEFAULT_GOAL := help
 # Every target begins with the same set-up.
 .NOTPARALLEL:
-.PHONY: help verify test lint format types imports wheel-check clean
+.PHONY: help verify test peers lint format types imports wheel-check clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -27,6 +27,10 @@ verify: ## Set up .venv if need be, then prove the gradient on the twin case
 test: ## Set up .venv if need be, then run the tests
 	$(call set-up,data testing)
 	$(BIN)/python -m pytest $(ARGS)
+
+peers: ## Set up .venv, then run other gradient checkers on the planted errors and the examples
+	$(call set-up,data testing peers)
+	LSM_VERIFY_REQUIRE_PEERS=1 $(BIN)/python -m pytest tests/peers tests/examples $(ARGS)
 
 lint: ## Check style and format
 	$(call set-up,data testing dev)

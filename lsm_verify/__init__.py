@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from lsm_verify.observations import Observations, Series
     from lsm_verify.parameters import Knots
     from lsm_verify.routes import gradient, routes
-    from lsm_verify.verify.result import Reason, Report, Verdict
+    from lsm_verify.verify.problem import Operator, Problem
+    from lsm_verify.verify.result import Location, Reason, Report, Verdict
     from lsm_verify.verify.run import verify
 
 __version__ = "0.1.0"
@@ -38,6 +39,9 @@ _HOME = {
     "Knots": "lsm_verify.parameters",
     "gradient": "lsm_verify.routes",
     "routes": "lsm_verify.routes",
+    "Operator": "lsm_verify.verify.problem",
+    "Problem": "lsm_verify.verify.problem",
+    "Location": "lsm_verify.verify.result",
     "Reason": "lsm_verify.verify.result",
     "Report": "lsm_verify.verify.result",
     "Verdict": "lsm_verify.verify.result",
@@ -51,9 +55,12 @@ __all__ = [
     "Grid",
     "InputError",
     "Knots",
+    "Location",
     "NoSolutionError",
     "Objective",
     "Observations",
+    "Operator",
+    "Problem",
     "Reason",
     "Report",
     "Series",

@@ -10,8 +10,10 @@ import io
 import os
 import sys
 import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from lsm_verify.cases import Case
+    from lsm_verify.verify.problem import Problem
     from lsm_verify.verify.result import Report
 
 USAGE, INTERNAL, INTERRUPTED = 2, 4, 130
@@ -85,7 +88,13 @@ def root(
 
 @app.command()
 def check(
-    case: CaseName,
+    case: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="CASE|MODULE:ATTR",
+            help="twin, twin-one-depth, phoenix, layered; or your own: package.module:attr.",
+        ),
+    ] = None,
     routes: Annotated[
         str | None,
         typer.Option(
@@ -94,52 +103,172 @@ def check(
             "autograd, complex-step, finite-difference, multiprecision, autograd-published.",
         ),
     ] = None,
-    points: Annotated[int, typer.Option(metavar="N", help="How many random points to add.")] = 2,
-    seed: Annotated[int, typer.Option(metavar="N", help="Seed of every random draw.")] = 0,
+    points: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Random points to add (default 2, with --fast none)."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", help="Seed of every random draw (default 0).")
+    ] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Exit 3 if any check is inconclusive.")
-    ] = False,
-    jacobi_tol: JacobiTolerance = 1e-4,
+        bool | None, typer.Option("--strict", help="Exit 3 if any check is inconclusive.")
+    ] = None,
+    fast: Annotated[
+        bool | None, typer.Option("--fast", help="The gate alone, at the start, in a few seconds.")
+    ] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(
+            metavar="T",
+            help="Error in units of ‖g∘s‖ up to which differences pass a gradient (default 1e-8 "
+            "for a case, 1e-6 for your own).",
+        ),
+    ] = None,
+    jacobi_tol: Annotated[
+        float | None,
+        typer.Option(
+            "--jacobi-tol",
+            metavar="K",
+            help="Where the published method stops iterating (default 1e-4).",
+        ),
+    ] = None,
     data: DataFolder = None,
-    interpolate_gaps: Gaps = 0,
+    interpolate_gaps: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Fill gaps of up to N half-hours in tower forcing."),
+    ] = None,
     json: Json = None,
+    junit: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the result as JUnit XML.")
+    ] = None,
+    replay: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Ask again what a JSON result or counterexample holds."),
+    ] = None,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show every point and every check.")
-    ] = False,
+        bool | None, typer.Option("--verbose", "-v", help="Show every point and every check.")
+    ] = None,
 ) -> None:
-    """Prove the gradient of a case by independent routes.
+    """Prove the gradient of a case, or of your own model, by independent evidence.
+
+    Defaults may stand in [tool.lsm-verify] of pyproject.toml; the command line beats them.
 
     Examples: lsm-verify check twin; lsm-verify check phoenix --data DIR --json result.json;
-    lsm-verify check twin --routes autograd-published --jacobi-tol 1e-4
+    lsm-verify check mymodel.misfit:problem --junit gradient.xml;
+    lsm-verify check --replay result.json
+    """
+    from rich.console import Console
+
+    from lsm_verify import config
+    from lsm_verify.verify import replay as replay_
+    from lsm_verify.verify import verify
+
+    settings = config.read(Path.cwd())
+    outputs = Outputs(settings.get("json", json), settings.get("junit", junit))
+    outputs.check()
+    options: dict[str, Any] = {
+        "routes": settings.get("routes", _names(routes)),
+        "points": settings.get("points", points),
+        "seed": settings.get("seed", seed) or 0,
+        "strict": bool(settings.get("strict", strict)),
+        "fast": bool(settings.get("fast", fast)),
+        "tolerance": settings.get("tolerance", tolerance),
+        "jacobi_tolerance": _or(settings.get("jacobi-tol", jacobi_tol), 1e-4),
+    }
+    asked = None
+    if replay is not None:
+        if case is not None:
+            raise InputError(f"--replay and {case} are both given; a result names its own case.")
+        asked = replay_.read(replay)
+        options |= asked.options
+    name = asked.target if asked else settings.get("target", case)
+    if asked is not None and asked.case is not None:
+        target: Any = asked.case
+    else:
+        gaps = settings.get("interpolate-gaps", interpolate_gaps) or 0
+        target = _target(name, settings.get("data", data), gaps)
+    report = verify(target, **options, announce=_progress, warn=_warn)
+    if report.replay.get("kind") == "problem":
+        report = replace(report, replay={"kind": "problem", "target": name})
+    outputs.write(report)
+    terminal = Console(highlight=False)
+    _print(_rendered(report, terminal, verbose=bool(settings.get("verbose", verbose))))
+    if asked is not None and asked.before:
+        _print(replay_.compare(asked.before, report) + "\n")
+    raise typer.Exit(report.exit_code)
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Files that a result is written to."""
+
+    json: Path | None
+    junit: Path | None
+
+    def check(self) -> None:
+        """Refuse before any work what could not be written after it."""
+        from lsm_verify import files
+
+        given = [path for path in (self.json, self.junit) if path is not None]
+        for path in given:
+            files.check_writable(path)
+        if len({path.absolute() for path in given}) < len(given):
+            raise InputError(f"--json and --junit both name {given[0]}; give two files.")
+
+    def write(self, report: Report) -> None:
+        """Write the result in every form asked for."""
+        import json
+
+        from lsm_verify import files
+        from lsm_verify.report.junit import render
+
+        if self.json is not None:
+            text = json.dumps(report.to_json(), indent=1, allow_nan=False) + "\n"
+            files.write_text(self.json, text)
+            _progress(f"wrote {self.json}")
+        if self.junit is not None:
+            files.write_text(self.junit, render(report))
+            _progress(f"wrote {self.junit}")
+
+
+@app.command()
+def selftest(
+    mutants: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[MUTANT]…", help="Names or beginnings of names (default: all)."),
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of every random draw.")] = 0,
+    limits: Annotated[
+        bool, typer.Option(help="Search the smallest error that every check sees.")
+    ] = True,
+    json: Json = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show where every error was located.")
+    ] = False,
+) -> None:
+    """Plant known errors in copies of the source and see that each is found, located and named.
+
+    Exit code 0: every error was caught and every equivalent rewriting passed; 1 otherwise.
+
+    Examples: lsm-verify selftest; lsm-verify selftest adjoint --no-limits --json matrix.json
     """
     import json as json_format
 
     from rich.console import Console
 
     from lsm_verify import files
-    from lsm_verify.verify import verify
+    from lsm_verify.mutants.selftest import selftest as run_selftest
+    from lsm_verify.report import matrix
 
     if json is not None:
         files.check_writable(json)
-    names = None if routes is None else [name.strip() for name in routes.split(",") if name.strip()]
-    report = verify(
-        _load(case, data, interpolate_gaps),
-        routes=names,
-        points=points,
-        seed=seed,
-        strict=strict,
-        jacobi_tolerance=jacobi_tol,
-        announce=_progress,
-        warn=_warn,
-    )
+    found = run_selftest(mutants or None, seed=seed, with_limits=limits, announce=_progress)
     if json is not None:
-        files.write_text(
-            json, json_format.dumps(report.to_json(), indent=1, allow_nan=False) + "\n"
-        )
+        files.write_text(json, json_format.dumps(found.to_json(), indent=1, allow_nan=False) + "\n")
         _progress(f"wrote {json}")
     terminal = Console(highlight=False)
-    _print(_rendered(report, terminal, verbose=verbose))
-    raise typer.Exit(report.exit_code)
+    _print(_page(lambda page: matrix.show(found, page, verbose=verbose), terminal))
+    raise typer.Exit(found.exit_code)
 
 
 @app.command()
@@ -227,6 +356,26 @@ def _assignments(pairs: list[str]) -> dict[str, float]:
     return values
 
 
+def _names(text: str | None) -> list[str] | None:
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else value
+
+
+def _target(name: str | None, data: Path | None, interpolate_gaps: int) -> Case | Problem:
+    """Load what is to be verified: a case by its name, or what package.module:attr holds."""
+    from lsm_verify import config
+
+    if name is None:
+        raise InputError(
+            "nothing to check; name a case (twin), your own model (package.module:attr), or set "
+            "target in [tool.lsm-verify]."
+        )
+    return config.load_target(name) if ":" in name else _load(name, data, interpolate_gaps)
+
+
 def _load(case: str, data: Path | None, interpolate_gaps: int) -> Case:
     from lsm_verify.cases import load_case
 
@@ -240,9 +389,14 @@ def _progress(message: str) -> None:
 
 
 def _rendered(report: Report, terminal: Console, *, verbose: bool) -> str:
-    from rich.console import Console
-
     from lsm_verify.report import text
+
+    return _page(lambda page: text.show(report, page, verbose=verbose), terminal)
+
+
+def _page(show: Callable[[Console], None], terminal: Console) -> str:
+    """Lay a result out for a terminal, or for a log of fixed width."""
+    from rich.console import Console
 
     page = Console(
         file=io.StringIO(),
@@ -251,7 +405,7 @@ def _rendered(report: Report, terminal: Console, *, verbose: bool) -> str:
         force_terminal=terminal.is_terminal,
         no_color=terminal.no_color,
     )
-    text.show(report, page, verbose=verbose)
+    show(page)
     assert isinstance(page.file, io.StringIO)
     return page.file.getvalue()
 

@@ -7,7 +7,7 @@ imports the oracle, and it does so when a route is taken.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -131,10 +131,13 @@ def _complex_step_states(batch: Sequence[Inputs], change: Gradient) -> list[Stat
     return _ask_oracle(batch, "complex_step_states", "evaluate", change)
 
 
-def _autograd(batch: Sequence[Inputs]) -> list[Evaluation]:
+def autograd(
+    batch: Sequence[Inputs], *, dtype: str = "float64", threads: int = 1
+) -> list[Evaluation]:
+    """Evaluate the autograd route, in another precision or on several threads if asked."""
     from lsm_verify.models import direct
 
-    return _by_autograd(batch, direct.simulate)
+    return _by_autograd(batch, direct.simulate, dtype=dtype, threads=threads)
 
 
 def published(tolerance: float) -> Route:
@@ -157,20 +160,28 @@ def published(tolerance: float) -> Route:
     )
 
 
-def _by_autograd(batch: Sequence[Inputs], simulate: Callable[..., Any]) -> list[Evaluation]:
-    from lsm_verify.models.threads import one_thread
+def _by_autograd(
+    batch: Sequence[Inputs],
+    simulate: Callable[..., Any],
+    *,
+    dtype: str = "float64",
+    threads: int = 1,
+) -> list[Evaluation]:
+    from lsm_verify.models.threads import torch_threads
 
-    with one_thread():
-        return _differentiate(batch, simulate)
+    with torch_threads(threads):
+        return _differentiate(batch, simulate, dtype)
 
 
-def _differentiate(batch: Sequence[Inputs], simulate: Callable[..., Any]) -> list[Evaluation]:
+def _differentiate(
+    batch: Sequence[Inputs], simulate: Callable[..., Any], dtype: str
+) -> list[Evaluation]:
     import torch
 
     from lsm_verify.models.column import expand, leaves
     from lsm_verify.models.observe import predict, score
 
-    leaf = leaves(batch)
+    leaf = leaves(batch, dtype=getattr(torch, dtype))
     wrt = batch[0].wrt
     columns = expand(leaf)
     y = predict(columns, batch, simulate(columns))
@@ -196,12 +207,12 @@ def _autograd_states(batch: Sequence[Inputs]) -> list[States]:
     from lsm_verify.models import direct
     from lsm_verify.models.column import expand, leaves
     from lsm_verify.models.observe import predict, score
-    from lsm_verify.models.threads import one_thread
+    from lsm_verify.models.threads import torch_threads
 
-    with one_thread():
-        # The initial state must be part of the graph, whatever the gradient is asked by.
-        everything = [replace(inputs, wrt=tuple(inputs.parameters)) for inputs in batch]
-        columns = expand(leaves(everything))
+    with torch_threads(1):
+        # The initial state is asked by, too: it is made a leaf of the graph.
+        columns = expand(leaves(batch))
+        columns = replace(columns, T0=columns.T0.detach().clone().requires_grad_())
         run = direct.states(columns)
         y = predict(columns, batch, torch.stack(run, dim=1))
         found = [
@@ -240,7 +251,7 @@ ROUTES: dict[str, Route] = {
             "autograd",
             "PyTorch through the coupled system, eliminated from the surface down",
             exact=True,
-            evaluate=_autograd,
+            evaluate=autograd,
             model="torch",
             adjoint_states=_autograd_states,
         ),
@@ -282,9 +293,9 @@ def torch_run(batch: Sequence[Inputs], *, dtype: str = "float64") -> list[tuple[
     from lsm_verify.models import direct
     from lsm_verify.models.column import expand, leaves
     from lsm_verify.models.observe import predict
-    from lsm_verify.models.threads import one_thread
+    from lsm_verify.models.threads import torch_threads
 
-    with torch.no_grad(), one_thread():
+    with torch.no_grad(), torch_threads(1):
         columns = expand(leaves(batch, dtype=getattr(torch, dtype)))
         T = direct.simulate(columns)
         y = predict(columns, batch, T) if batch[0].series else T[:, :0]
@@ -313,15 +324,24 @@ def predictions(inputs: Inputs) -> NDArray[np.float64]:
     return np.asarray(oracle_run([inputs])[0][1])
 
 
-def scores_at(inputs: Inputs, points: Sequence[Gradient]) -> NDArray[np.float64]:
+def scores_at(
+    inputs: Inputs, points: Sequence[Gradient], *, threads: int | None = None
+) -> NDArray[np.float64]:
     """Return the oracle's objectives (objectives, K) at K sets of changed parameters.
 
-    Not-a-number marks a point at which the model has no solution.
+    Not-a-number marks a point at which the model has no solution. ``threads``: at most so many.
     """
+    import numba
+
     from lsm_reference.finite_difference import scores_at as oracle
 
     problem = to_problem(inputs)
-    return oracle(problem, [{**problem.parameters, **p} for p in points])
+    before = numba.get_num_threads()
+    numba.set_num_threads(min(threads or before, before))
+    try:
+        return oracle(problem, [{**problem.parameters, **p} for p in points])
+    finally:
+        numba.set_num_threads(before)
 
 
 def ladders(
@@ -347,6 +367,73 @@ def transposed_product(inputs: Inputs, cotangent: NDArray[np.float64]) -> Gradie
 
     gradient = oracle(to_problem(inputs), cotangent)
     return {name: np.asarray(gradient[name]) for name in inputs.wrt}
+
+
+def hessian_products(inputs: Inputs, changes: Sequence[Gradient]) -> list[list[Gradient]]:
+    """Return the Hessian of every objective times every change, by the oracle's second order.
+
+    Changes hold some or all of the names in ``wrt``; results have all, one list per change.
+    """
+    return [_ask_oracle([inputs], "hessian_product", "evaluate", change)[0] for change in changes]
+
+
+def torch_hessian_products(inputs: Inputs, changes: Sequence[Gradient]) -> list[list[Gradient]]:
+    """Return the Hessian of every objective times every change, by torch's double backward."""
+    import torch
+
+    from lsm_verify.models import direct
+    from lsm_verify.models.column import expand, leaves
+    from lsm_verify.models.observe import predict, score
+    from lsm_verify.models.threads import torch_threads
+
+    with torch_threads(1):
+        leaf = leaves([inputs])
+        p = [leaf.parameters[name] for name in inputs.wrt]
+        columns = expand(leaf)
+        y = predict(columns, [inputs], direct.simulate(columns))
+        result: list[list[Gradient]] = [[] for _ in changes]
+        for objective in inputs.objectives:
+            value = score([inputs], objective, y).sum()
+            slopes = torch.autograd.grad(value, p, create_graph=True, materialize_grads=True)
+            for change, products in zip(changes, result, strict=True):
+                v = [torch.as_tensor(change.get(n, 0 * inputs.parameters[n])) for n in inputs.wrt]
+                along = sum((g * d).sum() for g, d in zip(slopes, v, strict=True))
+                assert isinstance(along, torch.Tensor)
+                rows: Sequence[Any] = [torch.zeros_like(t) for t in p]
+                if along.requires_grad:  # else the objective is linear: its slope is a constant
+                    rows = torch.autograd.grad(along, p, retain_graph=True, materialize_grads=True)
+                named = zip(inputs.wrt, rows, strict=True)
+                products.append({name: row[0].numpy(force=True) for name, row in named})
+    return result
+
+
+def step_terms(inputs: Inputs, rng: np.random.Generator) -> Iterator[tuple[States, States]]:
+    """Yield, step by step, the terms of ⟨Ax, y⟩ and of ⟨x, Aᵀy⟩ of that step's tangent A.
+
+    x are random changes of the old state (of 1 K) and of every quantity of the step (of its own
+    size), y random weights of the new state; products are in extended precision.
+    """
+    from lsm_reference.evaluate import promote, step_products
+    from lsm_reference.parameters import expand
+    from lsm_reference.problem import Column
+
+    problem = to_problem(inputs)
+    column = promote(expand(problem, problem.parameters))
+    fields = [f for f in Column._fields if f not in ("dz", "dt", "insulated")]
+    drawn: dict[str, Any] = {}
+    for name in fields:
+        value = np.asarray(getattr(column, name))
+        size = np.where(value != 0, np.abs(value), 1.0)
+        drawn[name] = (size * rng.standard_normal(value.shape))[()]
+    change = column._replace(**drawn)
+    shape = (inputs.steps, inputs.spacing.size + 1)
+    x, y = rng.standard_normal(shape), rng.standard_normal(shape)
+    long = np.longdouble
+    for n, (after, pulled, bar) in enumerate(step_products(problem, change, x, y)):
+        left = after.astype(long) * y[n]
+        right = [x[n].astype(long) * pulled]
+        right += [np.ravel(drawn[f]).astype(long) * np.ravel(getattr(bar, f)) for f in fields]
+        yield left, np.concatenate(right)
 
 
 def routes() -> dict[str, str]:

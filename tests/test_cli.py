@@ -124,7 +124,10 @@ class TestCheck:
             "points": 0,
             "seed": 7,
             "strict": False,
+            "fast": False,
             "jacobi_tolerance": 1e-4,
+            "tolerance": 1e-8,
+            "named": True,
         }
         assert os.listdir(tmp_path) == ["result.json"]
 
@@ -220,10 +223,13 @@ class TestRefusals:
         assert message.startswith("the published method does not cover this case")
 
     @pytest.mark.parametrize("arguments", [("check", "twin", "--pionts", "1"), ("chekc", "twin"),
-                                           ("check",), ("check", "twin", "extra"),
+                                           ("check", "twin", "extra"),
                                            ("simulate", "twin")])  # fmt: skip
     def test_wrong_usage(self, refused, arguments):
         assert refused(*arguments).endswith("See lsm-verify --help.")
+
+    def test_no_case(self, refused):
+        assert refused("check").startswith("nothing to check; name a case (twin), ")
 
     @pytest.mark.parametrize(
         "assignment",

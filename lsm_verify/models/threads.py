@@ -9,13 +9,14 @@ import torch
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Keep torch to one thread: the matrices of a few columns are too small to be worth sharing.
+def torch_threads(count: int) -> Iterator[None]:
+    """Keep torch to some threads; one is best where only a few columns are run.
 
-    Two threads were measured to take up to 25 times as long where other work ran beside them.
+    Their matrices are too small to be worth sharing: two threads were measured to take up to 25
+    times as long where other work ran beside them.
     """
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(count)
     try:
         yield
     finally:

@@ -29,7 +29,8 @@ COLOURS = {
 
 def show(report: Report, console: Console, *, verbose: bool = False) -> None:
     """Print gradients, checks, times and the verdict; all points and checks if ``verbose``."""
-    console.print(Text.assemble((report.case, "bold"), f": {report.title}"))
+    headline = f": {report.title}" if report.title else ""
+    console.print(Text.assemble((report.case, "bold"), headline))
     for point in report.points:
         if verbose or _shown(point, report):
             console.print()
@@ -58,7 +59,9 @@ def verdict_line(report: Report) -> Text:
     gate = [c for c in report.checks if c.primary and not c.covered]
     if report.verdict is Verdict.PASS:
         bound = max((c.bound for c in gate if c.bound is not None), default=float("nan"))
-        text.append(f"  exact routes agree; relative error of the gradient ≤ {bound:.1e}", style="")
+        agreed = any(c.check == "agreement" for c in gate)
+        how = "exact routes agree" if agreed else _evidence(gate)
+        text.append(f"  {how}; relative error of the gradient ≤ {bound:.1e}", style="")
         open_ = [c for c in report.checks if c.verdict is not Verdict.PASS and not c.covered]
         if open_:
             names = ", ".join(dict.fromkeys(c.check for c in open_))
@@ -81,7 +84,18 @@ def verdict_line(report: Report) -> Text:
             affected |= dict.fromkeys(check.parameters)
     if affected:
         text.append(f"; parameters affected: {', '.join(affected)}", style="")
+    located = next((c.location for c in bad if c.location is not None), None)
+    if located is not None:
+        text.append(f"; {located.sentence}", style="")
     return text
+
+
+def _evidence(gate: list[CheckResult]) -> str:
+    """Say what a single claim rests on."""
+    claimed = ", ".join(dict.fromkeys(c.subject for c in gate if c.check == "finite-difference"))
+    if claimed:
+        return f"finite differences confirm {claimed}"
+    return "the transpose is the transpose"
 
 
 def _shown(point: PointResult, report: Report) -> bool:
@@ -130,17 +144,16 @@ def _gradient_table(point: PointResult, rows: list[GradientRow | None], digits: 
     for route, value in point.values.items():
         line(route, lambda row, r=route: f"{row.gradients[r]:.{digits}e}", f"{value:.{digits}e}")  # type: ignore[misc]
     if any(row is not None and row.finite_difference is not None for row in rows):
-        line("finite-difference", lambda row: f"{row.finite_difference:.{digits}e}")
-        line("  ± U", lambda row: f"{row.finite_difference_uncertainty:.1e}")
+        line("finite-difference", lambda row: _digits(row.finite_difference, digits))
+        line("  ± U", lambda row: _number(row.finite_difference_uncertainty))
     line("share of ‖g∘s‖", lambda row: f"{row.share:.1e}")
-    line(f"max z (≤ {PASS_Z:g})", lambda row: f"{row.agreement_z:.1f}", f"{point.value_z:.1f}")
-    line("certified error", lambda row: f"{row.bound:.1e}")
-    of_value = judge(point.value_z, PASS_Z, FAIL_Z)
-    line(
-        "verdict",
-        lambda row: Text(row.verdict, style=COLOURS[row.verdict]),
-        Text(of_value, style=COLOURS[of_value]),
-    )
+    of_value: str | Text = ""
+    if point.value_z is not None:
+        line(f"max z (≤ {PASS_Z:g})", lambda row: f"{row.agreement_z:.1f}", f"{point.value_z:.1f}")
+        verdict = judge(point.value_z, PASS_Z, FAIL_Z)
+        of_value = Text(verdict, style=COLOURS[verdict])
+    line("certified error", lambda row: _number(row.bound))
+    line("verdict", lambda row: Text(row.verdict, style=COLOURS[row.verdict]), of_value)
     return table
 
 
@@ -157,7 +170,8 @@ def _chosen(rows: Iterable[GradientRow]) -> list[GradientRow]:
 def _header(point: PointResult, row: GradientRow | None) -> str:
     if row is None:
         return point.objective
-    symbol = PARAMETERS[row.parameter].symbol
+    known = PARAMETERS.get(row.parameter)
+    symbol = known.symbol if known else row.parameter
     index = ",".join(map(str, row.component))
     return f"∂/∂{symbol}[{index}]" if index else f"∂/∂{symbol}"
 
@@ -201,7 +215,13 @@ def detail(check: CheckResult) -> str:
         parts.append(str(check.reason))
     if check.parameters:
         parts.append(f"parameters: {', '.join(check.parameters)}")
+    if check.location is not None:
+        parts.append(f"where: {check.location.sentence}")
     return "; ".join(parts)
+
+
+def _digits(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}e}"
 
 
 def _number(value: float | None) -> str:

@@ -7,7 +7,6 @@ its own, and the difference of two routes is compared with the spread of both.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
@@ -15,12 +14,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from lsm_verify.inputs import Inputs, ulp_copies
-from lsm_verify.routes import Evaluation, Gradient, Route
 from lsm_verify.verify.result import CheckResult, Reason, Verdict, judge
-
-COPIES = 12
-"""Copies moved by an ulp; the spread of 12 is known to about 20 %."""
+from lsm_verify.verify.target import Sample, Target
 
 PASS_Z, FAIL_Z = 32.0, 128.0
 """Limits of z, from a prototype of this model: 10,000 clean configurations gave at most 9, layered
@@ -41,17 +36,6 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Sample:
-    """One route at one point and objective: value and gradient, with their round-off spread."""
-
-    value: float
-    gradient: Array
-    spread: Array
-    value_spread: float = 0.0
-    evaluations: int = 1
-
-
-@dataclass(frozen=True)
 class Agreement:
     """Outcome for every component: largest z of any two routes, certified bound."""
 
@@ -60,56 +44,6 @@ class Agreement:
     bound: Array
     norm: float
     value_z: float
-
-
-def flatten(inputs: Inputs, gradient: Gradient) -> Array:
-    """Concatenate the gradient by every name in ``wrt``."""
-    return np.concatenate([np.ravel(gradient[name]) for name in inputs.wrt])
-
-
-def labels(inputs: Inputs) -> list[tuple[str, tuple[int, ...]]]:
-    """Name and index of every component, in the order of `flatten`."""
-    return [
-        (name, index) for name in inputs.wrt for index in np.ndindex(inputs.parameters[name].shape)
-    ]
-
-
-def scales(inputs: Inputs) -> Array:
-    """Scale of every component, in the order of `flatten`."""
-    return np.concatenate([np.ravel(inputs.scale(name)) for name in inputs.wrt])
-
-
-def sample(route: Route, inputs: Inputs, seed: int) -> list[Sample]:
-    """Evaluate a route and its round-off spread: one `Sample` per objective, in one batch.
-
-    Multiprecision has next to no round-off of its own and is evaluated once.
-    """
-    rng = np.random.default_rng([seed, zlib.crc32(route.name.encode())])
-    batch = [inputs, *(() if route.short else ulp_copies(inputs, COPIES, rng))]
-    evaluations = route.evaluate(batch)
-    _check_shapes(route, inputs, evaluations[0])
-    samples = []
-    for index in range(len(inputs.objectives)):
-        values = [evaluation[index][0] for evaluation in evaluations]
-        gradients = np.stack([flatten(inputs, evaluation[index][1]) for evaluation in evaluations])
-        if route.short:
-            size = np.abs(np.concatenate([np.ravel(inputs.parameters[n]) for n in inputs.wrt]))
-            spread = route.noise * abs(values[0]) / np.where(size > 0, size, 1.0)
-            samples.append(Sample(values[0], gradients[0], spread))
-        else:
-            with np.errstate(invalid="ignore", over="ignore"):
-                spread = gradients[1:].std(axis=0, ddof=1)
-                value_spread = float(np.std(values[1:], ddof=1))
-            samples.append(Sample(values[0], gradients[0], spread, value_spread, len(batch)))
-    return samples
-
-
-def _check_shapes(route: Route, inputs: Inputs, evaluation: Evaluation) -> None:
-    wanted = {name: inputs.parameters[name].shape for name in inputs.wrt}
-    for _, gradient in evaluation:
-        found = {name: np.shape(g) for name, g in gradient.items()}
-        if found != wanted:
-            raise ValueError(f"route {route.name} returned shapes {found}; {wanted} are wanted")
 
 
 def pair_z(a: Sample, b: Sample, norm: float, scale: Array) -> Array:
@@ -134,7 +68,7 @@ def value_z(a: Sample, b: Sample) -> float:
 
 
 def compare(
-    inputs: Inputs,
+    target: Target,
     samples: Mapping[str, Sample],
     *,
     point: str,
@@ -148,9 +82,7 @@ def compare(
     1e-12 ‖g∘s‖ are BORDERLINE instead: the spread over copies does not show an error that they
     share, which thin layers were seen to have at 8e-14.
     """
-    scale = scales(inputs)
-    if not np.all(scale > 0):
-        raise ValueError("every scale must be positive: it is the unit of the verdict")
+    scale = target.scale
     names = list(samples)
     norms = np.array([np.linalg.norm(s.gradient * scale) for s in samples.values()])
     norm = float(np.median(norms[np.isfinite(norms)])) if np.isfinite(norms).any() else np.nan
@@ -171,8 +103,10 @@ def compare(
     apart = max(values.values(), default=float("nan"))
     worst = float(np.max([*z, apart]))
     verdict = judge(worst, PASS_Z, FAIL_Z)
-    if min(s.evaluations for s in samples.values()) == 1 and len(samples) > 1:
-        small = np.max(bound) <= SHARED and apart <= FAIL_Z
+    once = min(s.evaluations for s in samples.values()) == 1
+    shared = max(target.shared, SHARED if once else 0.0)
+    if pairs and shared > 0:
+        small = np.max(bound) <= shared and apart <= FAIL_Z
         verdict = Verdict.INCONCLUSIVE if verdict is Verdict.FAIL and small else verdict
     reason: Reason | None = None
     if not pairs:
@@ -187,7 +121,7 @@ def compare(
         verdict, reason = Verdict.INCONCLUSIVE, Reason.NOISE
     affected: tuple[str, ...] = ()
     if reason in (Reason.DISAGREEMENT, Reason.BORDERLINE):
-        affected = _affected(inputs, z)
+        affected = _affected(target, z)
     whole = {pair: np.append(each, values[pair]) for pair, each in pairs.items()}
     odd = odd_one_out(whole, names) if verdict is Verdict.FAIL else None
     result = CheckResult(
@@ -214,10 +148,10 @@ def compare(
     return Agreement(result, z, bound, norm, apart)
 
 
-def _affected(inputs: Inputs, z: Array) -> tuple[str, ...]:
+def _affected(target: Target, z: Array) -> tuple[str, ...]:
     """Names of the parameters beyond the limit, the worst first."""
     worst: dict[str, float] = {}
-    for (name, _), value in zip(labels(inputs), z, strict=True):
+    for (name, _), value in zip(target.labels, z, strict=True):
         worst[name] = max(worst.get(name, 0.0), float(value))
     beyond = [name for name, value in worst.items() if not value <= PASS_Z]
     return tuple(sorted(beyond, key=lambda name: -worst[name]))

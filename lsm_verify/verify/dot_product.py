@@ -11,15 +11,15 @@ from typing import NamedTuple
 import numpy as np
 
 from lsm_verify.inputs import Inputs, probe_weights
-from lsm_verify.routes import forward_product, transposed_product
-from lsm_verify.verify.directions import scaled_directions
+from lsm_verify.routes import forward_product, step_terms, transposed_product
+from lsm_verify.verify.directions import DIRECTIONS, random_directions
 from lsm_verify.verify.result import CheckResult, Reason, Verdict, judge
+from lsm_verify.verify.target import of_inputs, unflatten
 
 PASS_ETA, FAIL_ETA = 16.0, 64.0
 """Limits of η over a whole run, from a prototype: clean runs gave 2 as a rule and 17 at worst, and
 soil heat flux across layers of 1e-7 m up to 82. The cases of this package stay below 1."""
 
-DIRECTIONS = 8
 REDRAWS = 2
 """How often new directions are drawn when η falls between the limits."""
 
@@ -29,10 +29,11 @@ EPSILON = float(np.finfo(np.float64).eps)
 def dot_product(inputs: Inputs, *, point: str, seed: int) -> CheckResult:
     """Test tangent against adjoint over the whole run, along 8 scaled random directions."""
     eta, evaluations, draw, shares = np.inf, 0, 0, {}
+    target = of_inputs(inputs)
     for draw in range(REDRAWS + 1):
-        directions = scaled_directions(inputs, DIRECTIONS, seed=seed + 1000 * draw)
+        directions = random_directions(target, DIRECTIONS, seed + 1000 * draw)
         products = [
-            product(inputs, x, probe_weights(inputs, seed=seed + 1000 * draw + i))
+            product(inputs, unflatten(inputs, x), probe_weights(inputs, seed + 1000 * draw + i))
             for i, x in enumerate(directions)
         ]
         evaluations += 2 * DIRECTIONS
@@ -67,6 +68,49 @@ def dot_product(inputs: Inputs, *, point: str, seed: int) -> CheckResult:
     )
 
 
+STEP_PASS_ETA, STEP_FAIL_ETA = 4.0, 16.0
+"""Limits of η of a single step."""
+
+
+def step_products(inputs: Inputs, *, point: str, seed: int) -> CheckResult:
+    """Test tangent against adjoint step by step: an error in one step does not drown in others."""
+    rng = np.random.default_rng([seed, 2])
+    etas = np.array([eta_of(left, right) for left, right in step_terms(inputs, rng)])
+    worst = int(np.argmax(etas))
+    eta = float(etas[worst])
+    verdict = judge(eta, STEP_PASS_ETA, STEP_FAIL_ETA)
+    reason = {Verdict.FAIL: Reason.MISMATCH, Verdict.INCONCLUSIVE: Reason.BORDERLINE}.get(verdict)
+    return CheckResult(
+        check="dot-product per step",
+        point=point,
+        objective="",
+        subject="tangent, adjoint",
+        verdict=verdict,
+        primary=False,
+        statistic="max η",
+        value=eta,
+        pass_limit=STEP_PASS_ETA,
+        fail_limit=STEP_FAIL_ETA,
+        bound=eta * EPSILON,
+        detectable=STEP_PASS_ETA * EPSILON,
+        reason=reason,
+        evaluations=2 * etas.size,
+        seed=seed,
+        message=(
+            f"{int(np.sum(etas > STEP_PASS_ETA))} of {etas.size} steps beyond the limit; "
+            f"largest at step {worst}"
+        ),
+    )
+
+
+def eta_of(left: np.ndarray, right: np.ndarray) -> float:
+    """η of the terms of ⟨Ax, y⟩ and ⟨x, Aᵀy⟩; infinite where one is not a number, 0/0 = 0."""
+    size = np.sum(np.abs(left)) + np.sum(np.abs(right))
+    with np.errstate(invalid="ignore"):
+        eta = 0.0 if size == 0 else float(abs(np.sum(left) - np.sum(right)) / (EPSILON * size))
+    return eta if np.isfinite(eta) else float("inf")
+
+
 class Product(NamedTuple):
     """One pair of vectors: η, and the share of every parameter in Σ|x_i (Aᵀy)_i|."""
 
@@ -80,9 +124,7 @@ def product(inputs: Inputs, x: dict[str, np.ndarray], y: np.ndarray) -> Product:
     left = np.asarray(forward_product(inputs, x), dtype=np.longdouble) * y
     right = {name: np.asarray(x[name], dtype=np.longdouble) * aty[name] for name in inputs.wrt}
     sizes = {name: float(np.sum(np.abs(part))) for name, part in right.items()}
-    size = np.sum(np.abs(left)) + sum(sizes.values())
-    difference = abs(np.sum(left) - sum(np.sum(part) for part in right.values()))
-    eta = 0.0 if size == 0 else float(difference / (EPSILON * size))
     total = sum(sizes.values())
     shares = {name: value / total if total > 0 else 0.0 for name, value in sizes.items()}
-    return Product(eta if np.isfinite(eta) else float("inf"), shares)
+    terms = np.concatenate([np.ravel(part) for part in right.values()])
+    return Product(eta_of(np.ravel(left), terms), shares)

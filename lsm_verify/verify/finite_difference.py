@@ -1,8 +1,7 @@
 """Finite differences as evidence: a raw ladder becomes a value with its uncertainty.
 
-The ladder of central differences comes from the oracle; here it is extrapolated (Richardson), the
-noise of the function is measured along the same line (ECnoise, at p and at p ± h), and the step
-with the least uncertainty is taken.
+A ladder of central differences is extrapolated (Richardson), the noise of the function is measured
+along the same line (ECnoise, at p and at p ± h), and the step with the least uncertainty is taken.
 """
 
 from __future__ import annotations
@@ -14,59 +13,67 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsm_verify.inputs import Inputs
-from lsm_verify.quantities import PARAMETERS
-from lsm_verify.routes import Evaluation, Route, ladders, register, scores_at, trajectory
-from lsm_verify.verify.agreement import labels, scales
+from lsm_verify.routes import Evaluation, Route, register
+from lsm_verify.verify import kinks
+from lsm_verify.verify.directions import Directions, along_parameters
 from lsm_verify.verify.noise import POINTS, ecnoise
 from lsm_verify.verify.result import CheckResult, Reason, Verdict
+from lsm_verify.verify.target import Target, of_inputs, unflatten
 
 PAIRS = 13
 RATIO = 4.0
 LARGEST_STEP = 0.5
-"""First step of the ladder in the units of `units`; the last is 3e-8 of it."""
+"""First step of the ladder in the units of the target; the last is 3e-8 of it."""
 
-NOISE_SPACING = 1e-8
-"""Spacing of the points for the noise estimate, in units of the scale."""
+NOISE_SPACINGS = (1e-8, 1e-4)
+"""Spacing of the points for the noise estimate, in units of the scale; the second where the
+function does not move at the first: single precision on the way makes it a staircase."""
 
 NOISE_OFFSET = 0.05
 """Where beside p the noise is measured, in units of the scale."""
 
-NORM_TOLERANCE = 1e-8
-"""Largest certified error of any component, in units of ‖g∘s‖."""
-
-COMPONENT_TOLERANCE = 1e-6
-"""Largest certified relative error of a component that carries weight."""
+TOLERANCE = 1e-8
+"""Largest certified error of any component of our own model, in units of ‖g∘s‖."""
 
 WEIGHTY = 1e-3
 """Share |g_j s_j| / ‖g∘s‖ from which a component carries weight."""
+
+RELATIVE = 100.0
+"""A component that carries weight may be wrong by this many tolerances of its own size."""
+
+OFFSET = 1e4
+"""|J| over its change along the ladder from which digits lost to an offset explain the noise."""
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Derivatives with uncertainty: arrays (objectives, components)."""
+    """Derivatives with uncertainty along every direction: arrays (objectives, directions).
 
-    inputs: Inputs
+    ``solver`` is the part of the uncertainty that an inner solver causes; ``kinks`` holds one entry
+    per objective and direction.
+    """
+
+    target: Target
+    along: Directions
     scores: Array
     value: Array
     uncertainty: Array
     noise: Array
+    solver: Array
+    kinks: tuple[tuple[kinks.Kink | None, ...], ...]
+    change: Array
     evaluations: int
 
-    @property
-    def evaluation(self) -> Evaluation:
-        """The estimate as a route's answer."""
-        result: Evaluation = []
-        for score, row in zip(self.scores, self.value, strict=True):
-            gradient, start = {}, 0
-            for name in self.inputs.wrt:
-                shape = self.inputs.parameters[name].shape
-                size = int(np.prod(shape))
-                gradient[name] = row[start : start + size].reshape(shape)
-                start += size
-            result.append((float(score), gradient))
-        return result
+    def component(self, index: int, j: int) -> tuple[float, float] | None:
+        """Return the derivative by one number and its uncertainty, where that was taken."""
+        found = np.flatnonzero(self.along.component == j)
+        if not found.size:
+            return None
+        unit = self.target.unit[j]
+        k = int(found[0])
+        return float(self.value[index, k] / unit), float(self.uncertainty[index, k] / unit)
 
 
 def richardson(steps: Array, plus: Array, minus: Array, noise: float) -> tuple[float, float]:
@@ -110,87 +117,117 @@ def richardson(steps: Array, plus: Array, minus: Array, noise: float) -> tuple[f
     return best
 
 
-def estimate(inputs: Inputs) -> Estimate:
-    """Differentiate every objective of ``inputs`` by every component in ``wrt``."""
-    if not np.all(np.isfinite(scores_at(inputs, [{}]))):
-        trajectory(inputs)  # raises, naming the step
-    directions = _directions(inputs)
-    rungs = ladders(inputs, directions, LARGEST_STEP, RATIO, PAIRS)
-    lines = _noise_lines(inputs, directions)
-    scores = scores_at(inputs, [{}])[:, 0]
-    shape = (len(inputs.objectives), len(directions))
-    value, uncertainty, noise = np.empty(shape), np.empty(shape), np.empty(shape)
-    unit = units(inputs)
+def estimate(target: Target, *, most: int | None = None, seed: int = 0) -> Estimate:
+    """Differentiate every objective along every direction.
+
+    Parameters
+    ----------
+    target : Target
+        The model at its point.
+    most : int, optional
+        Numbers of a parameter up to which each is moved by itself; beyond, 8 random directions
+        stand for the parameter. Default: each number, always.
+    seed : int
+        Seed of random directions.
+    """
+    along = along_parameters(target, most, seed)
+    rungs = target.ladders(along.rows, LARGEST_STEP, RATIO, PAIRS)
+    lines = noise_lines(target, along.rows)
+    scores = target.scores(target.x[None])[:, 0]
+    shape = (len(target.objectives), len(along.owner))
+    value, uncertainty, noise, change = (np.empty(shape) for _ in range(4))
+    bent: list[tuple[kinks.Kink | None, ...]] = []
     for o in range(shape[0]):
-        noise[o] = _noise([[line[o] for line in three] for three in lines])
+        noise[o] = noise_levels([[line[o] for line in three] for three in lines], target.epsilon)
         for j, (steps, plus, minus) in enumerate(rungs):
-            near = np.abs(np.concatenate([line[o] for line in lines[j]]))
-            floor = np.finfo(np.float64).eps * float(np.nanmax(near, initial=0.0)) / 4
-            noise[o, j] = max(noise[o, j], floor)
-            slope, u = richardson(steps, plus[o], minus[o], noise[o, j])
-            value[o, j], uncertainty[o, j] = slope / unit[j], u / unit[j]
-    count = len(directions) * (2 * PAIRS + 3 * POINTS) + 1
-    return Estimate(inputs, scores, value, uncertainty, noise, count)
+            value[o, j], uncertainty[o, j] = richardson(steps, plus[o], minus[o], noise[o, j])
+            ends = np.concatenate([plus[o], minus[o]])
+            change[o, j] = np.nanmax(np.abs(ends - scores[o]), initial=0.0)
+        bent.append(
+            tuple(
+                kinks.find(steps, plus[o], minus[o], float(scores[o]), float(noise[o, j]))
+                for j, (steps, plus, minus) in enumerate(rungs)
+            )
+        )
+    solver = _solver_share(target, along, value, noise)
+    count = len(along.owner) * (2 * PAIRS + 3 * POINTS) + 1
+    return Estimate(
+        target,
+        along,
+        scores,
+        value,
+        uncertainty + solver,
+        noise,
+        solver,
+        tuple(bent),
+        change,
+        count,
+    )
 
 
-def _noise(lines: Sequence[Sequence[Array]]) -> Array:
+def _solver_share(target: Target, along: Directions, value: Array, noise: Array) -> Array:
+    """|D(tolerance) - D(tolerance / 100)|: the smooth bias of an inner solver in the evidence."""
+    if target.tighter is None:
+        return np.zeros_like(value)
+    tighter = np.empty_like(value)
+    for j, row in enumerate(along.rows):
+        nominal = np.asarray(LARGEST_STEP / RATIO ** np.arange(PAIRS), dtype=np.float64)
+        points = target.x + np.concatenate([nominal, -nominal])[:, None] * row
+        scores = target.tighter(points)
+        for o in range(value.shape[0]):
+            tighter[o, j], _ = richardson(
+                nominal, scores[o, :PAIRS], scores[o, PAIRS:], float(noise[o, j])
+            )
+    return np.abs(value - tighter)
+
+
+def noise_lines(target: Target, rows: Array) -> list[list[Array]]:
+    """Scores (objectives, points) on short lines at p - h, p and p + h, for every direction."""
+    fine, coarse = NOISE_SPACINGS
+    lines = _lines(target, rows, fine)
+    flat = [
+        j for j, three in enumerate(lines) if not any(_moves(row) for line in three for row in line)
+    ]
+    if flat:
+        for j, three in zip(flat, _lines(target, rows[flat], coarse), strict=True):
+            lines[j] = three
+    return lines
+
+
+def _lines(target: Target, rows: Array, spacing: float) -> list[list[Array]]:
+    offsets = np.array(
+        [
+            centre + spacing * i
+            for centre in (-NOISE_OFFSET, 0.0, NOISE_OFFSET)
+            for i in range(POINTS)
+        ]
+    )
+    points = (target.x + offsets[None, :, None] * rows[:, None, :]).reshape(-1, target.x.size)
+    lines = target.scores(points).reshape(len(target.objectives), len(rows), 3, POINTS)
+    return [[lines[:, j, c] for c in range(3)] for j in range(len(rows))]
+
+
+def noise_levels(lines: Sequence[Sequence[Array]], epsilon: float) -> Array:
     """Noise level of one objective along every direction: the largest of its lines.
 
     A parameter with little effect leaves most of the objective's bits alone over a short line,
     which says nothing about rounding over a longer step: no direction is taken to be quieter than
-    the median of all.
+    the median of all, nor than ε max|J| / 4, ε being the number type's.
     """
     levels = np.array(
         [max((ecnoise(line) for line in three if _moves(line)), default=np.nan) for three in lines]
     )
     seen = levels[~np.isnan(levels)]
-    return np.asarray(np.fmax(levels, np.median(seen) if seen.size else 0.0))
+    floor = [
+        epsilon * float(np.nanmax(np.abs(np.concatenate(three)), initial=0.0)) / 4
+        for three in lines
+    ]
+    return np.asarray(np.maximum(np.fmax(levels, np.median(seen) if seen.size else 0.0), floor))
 
 
 def _moves(line: Array) -> bool:
     """Whether at least half of the neighbouring values differ, as ECnoise needs."""
     return bool(2 * np.count_nonzero(np.diff(line)) >= line.size - 1)
-
-
-def _directions(inputs: Inputs) -> list[dict[str, Array]]:
-    """One direction per component: its unit of length, along itself."""
-    result = []
-    for (name, index), length in zip(labels(inputs), units(inputs), strict=True):
-        unit = np.zeros(inputs.parameters[name].shape)
-        unit[index] = length
-        result.append({name: unit})
-    return result
-
-
-def units(inputs: Inputs) -> Array:
-    """Length of the unit step of every component: its scale, where the model allows it.
-
-    Conductivity and heat capacity must stay positive and the Bowen ratio on its side of zero, so
-    theirs is at most the value itself, of which the ladder takes a half.
-    """
-    bounded = {name for name, q in PARAMETERS.items() if q.open_lower} | {"bowen_ratio"}
-    parts = []
-    for name in inputs.wrt:
-        scale, size = inputs.scale(name), np.abs(inputs.parameters[name])
-        parts.append(np.ravel(np.minimum(scale, size) if name in bounded else scale))
-    return np.concatenate(parts)
-
-
-def _noise_lines(inputs: Inputs, directions: Sequence[dict[str, Array]]) -> list[list[Array]]:
-    """Scores (objectives, points) on short lines at p - h, p and p + h, for every direction."""
-    offsets = [
-        centre + NOISE_SPACING * i
-        for centre in (-NOISE_OFFSET, 0.0, NOISE_OFFSET)
-        for i in range(POINTS)
-    ]
-    points = [
-        {name: inputs.parameters[name] + h * unit for name, unit in direction.items()}
-        for direction in directions
-        for h in offsets
-    ]
-    scores = scores_at(inputs, points)
-    lines = scores.reshape(len(inputs.objectives), len(directions), 3, POINTS)
-    return [[lines[:, j, c] for c in range(3)] for j in range(len(directions))]
 
 
 def confirm(
@@ -202,41 +239,36 @@ def confirm(
     point: str,
     objective: str,
     subject: str,
+    tolerance: float = TOLERANCE,
 ) -> tuple[CheckResult, list[Verdict]]:
     """Judge a claimed gradient by finite differences; verdicts per component come with it.
 
-    δ + U must stay below 1e-8 ‖g∘s‖ / s_j, and below 1e-6 |g_j| where |g_j s_j| ≥ 1e-3 ‖g∘s‖.
+    δ + U must stay below ``tolerance`` ‖g∘s‖ / s_j, and below a hundred tolerances of |g_j| where
+    |g_j s_j| ≥ 1e-3 ‖g∘s‖. Along a direction with a kink the claimed slope must lie between the
+    slopes to both sides.
     """
-    scale = scales(found.inputs)
+    along = found.along
+    claimed = along.rows @ gradient
     value, u = found.value[index], found.uncertainty[index]
-    allowed = NORM_TOLERANCE * norm / scale
-    weighty = np.abs(gradient) * scale >= WEIGHTY * norm
+    allowed = tolerance * norm * along.size
+    weighty = (along.component >= 0) & (np.abs(claimed) >= WEIGHTY * norm * along.size)
     allowed = np.where(
-        weighty, np.minimum(allowed, COMPONENT_TOLERANCE * np.abs(gradient)), allowed
+        weighty, np.minimum(allowed, RELATIVE * tolerance * np.abs(claimed)), allowed
     )
-    delta = np.abs(gradient - value)
-    verdicts = [
-        Verdict.PASS
-        if d + e <= a
-        else Verdict.FAIL
-        if d - e > a or not np.isfinite(g)
-        else Verdict.INCONCLUSIVE
-        for d, e, a, g in zip(delta, u, allowed, gradient, strict=True)
+    delta = np.abs(claimed - value)
+    each = [
+        _judge(d, e, a, g, kink)
+        for d, e, a, g, kink in zip(delta, u, allowed, claimed, found.kinks[index], strict=True)
     ]
+    smooth = np.array([v is not Verdict.NONSMOOTH for v in each])
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = np.where(allowed > 0, (delta + u) / allowed, np.inf)
-    if Verdict.FAIL in verdicts:
-        verdict, reason = Verdict.FAIL, Reason.MISMATCH
-    elif not norm > 0 or not np.any(np.abs(gradient) > u):
-        verdict, reason = Verdict.INCONCLUSIVE, Reason.NO_SIGNAL
-    elif Verdict.INCONCLUSIVE in verdicts:
-        verdict, reason = Verdict.INCONCLUSIVE, Reason.NOISE
-    else:
-        verdict, reason = Verdict.PASS, None
-    names = [name for name, _ in labels(found.inputs)]
+        error = (delta + u) / along.size / norm if norm > 0 else None
+        reach = u / along.size / norm if norm > 0 else None
+    verdict, reason = _conclude(found, index, each, claimed, norm)
     concerned = dict.fromkeys(
-        n
-        for n, v in zip(names, verdicts, strict=True)
+        owner
+        for owner, v in zip(along.owner, each, strict=True)
         if verdict is not Verdict.PASS and v is verdict
     )
     result = CheckResult(
@@ -247,20 +279,99 @@ def confirm(
         verdict=verdict,
         primary=False,
         statistic="max (δ+U)/allowed",
-        value=float(np.max(ratio)),
+        value=float(np.max(ratio[smooth], initial=0.0)),
         pass_limit=1.0,
         fail_limit=1.0,
-        bound=float(np.max((delta + u) * scale) / norm) if norm > 0 else None,
-        detectable=float(np.max(u * scale) / norm) if norm > 0 else None,
+        bound=None if error is None else float(np.max(error[smooth], initial=0.0)),
+        detectable=None if reach is None else float(np.max(reach[smooth], initial=0.0)),
         reason=reason,
         parameters=tuple(concerned),
         evaluations=found.evaluations,
-        message=(
-            f"{len(names)} derivatives from {found.evaluations} runs; steps "
-            f"{LARGEST_STEP:g} s to {LARGEST_STEP / RATIO ** (PAIRS - 1):.0e} s, s the scale"
-        ),
+        dtype=found.target.dtype,
+        message=_message(found, index, each, claimed),
+        steps=(LARGEST_STEP, LARGEST_STEP / RATIO ** (PAIRS - 1)),
     )
-    return result, verdicts
+    return result, _per_component(found, each)
+
+
+def _judge(
+    delta: float, u: float, allowed: float, claimed: float, kink: kinks.Kink | None
+) -> Verdict:
+    if not np.isfinite(claimed):
+        return Verdict.FAIL
+    if kink is not None:
+        return Verdict.NONSMOOTH if kink.admits(claimed) else Verdict.FAIL
+    if delta + u <= allowed:
+        return Verdict.PASS
+    return Verdict.FAIL if delta - u > allowed else Verdict.INCONCLUSIVE
+
+
+def _conclude(
+    found: Estimate, index: int, each: Sequence[Verdict], claimed: Array, norm: float
+) -> tuple[Verdict, Reason | None]:
+    if Verdict.FAIL in each:
+        return Verdict.FAIL, Reason.MISMATCH
+    if Verdict.NONSMOOTH in each:
+        return Verdict.NONSMOOTH, Reason.KINK
+    if not norm > 0 or not np.any(np.abs(claimed) > found.uncertainty[index]):
+        return Verdict.INCONCLUSIVE, Reason.NO_SIGNAL
+    if Verdict.INCONCLUSIVE not in each:
+        return Verdict.PASS, None
+    open_ = np.array([v is Verdict.INCONCLUSIVE for v in each])
+    if np.all(found.solver[index][open_] > found.uncertainty[index][open_] / 2):
+        return Verdict.INCONCLUSIVE, Reason.SOLVER
+    if found.target.dtype == "float32":
+        return Verdict.INCONCLUSIVE, Reason.DTYPE
+    if abs(found.scores[index]) > OFFSET * np.max(found.change[index]):
+        return Verdict.INCONCLUSIVE, Reason.OFFSET
+    return Verdict.INCONCLUSIVE, Reason.NOISE
+
+
+def _message(found: Estimate, index: int, each: Sequence[Verdict], claimed: Array) -> str:
+    text = (
+        f"{len(each)} derivatives from {found.evaluations} runs; steps "
+        f"{LARGEST_STEP:g} s to {LARGEST_STEP / RATIO ** (PAIRS - 1):.0e} s, s the scale"
+    )
+    bent = next((j for j, kink in enumerate(found.kinks[index]) if kink is not None), None)
+    if Verdict.FAIL in each:
+        wrong = [j for j, v in enumerate(each) if v is Verdict.FAIL]
+        off = np.abs(claimed - found.value[index])[wrong] / found.along.size[wrong]
+        j = wrong[int(np.argmax(off))]
+        name, unit = _direction(found, j)
+        value, u = found.value[index, j] / unit, found.uncertainty[index, j] / unit
+        text = f"{name}: claimed {claimed[j] / unit:.9g}, differences {value:.9g} ± {u:.1e}"
+    if bent is not None:
+        kink = found.kinks[index][bent]
+        assert kink is not None
+        name, unit = _direction(found, bent)
+        text = f"kink in {name}: slope {kink.left / unit:.6g} left, {kink.right / unit:.6g} right"
+    if np.any(found.solver[index] > 0):
+        text += f"; the solver's share of U: up to {np.max(found.solver[index]):.1e}"
+    return text
+
+
+def _direction(found: Estimate, j: int) -> tuple[str, float]:
+    """Name of a direction, and what its derivative is divided by to be one by a number."""
+    component = int(found.along.component[j])
+    if component < 0:
+        return f"{found.along.owner[j]} along a random direction", 1.0
+    name, index = found.target.labels[component]
+    return name + (f"[{','.join(map(str, index))}]" if index else ""), found.target.unit[component]
+
+
+def _per_component(found: Estimate, each: Sequence[Verdict]) -> list[Verdict]:
+    """Verdict of every number: its own, or the worst of its parameter's random directions."""
+    order = (Verdict.FAIL, Verdict.NONSMOOTH, Verdict.INCONCLUSIVE, Verdict.PASS)
+    own = {int(j): v for j, v in zip(found.along.component, each, strict=True) if j >= 0}
+    worst = {
+        name: next(
+            v
+            for v in order
+            if v in [e for e, o in zip(each, found.along.owner, strict=True) if o == name]
+        )
+        for name in found.target.names
+    }
+    return [own.get(j, worst[name]) for j, (name, _) in enumerate(found.target.labels)]
 
 
 def confirm_all(
@@ -272,27 +383,48 @@ def confirm_all(
     point: str,
     objective: str,
     primary: bool = False,
+    tolerance: float = TOLERANCE,
 ) -> tuple[CheckResult, list[list[Verdict]]]:
     """Judge several routes by the same differences: one result, the worst, naming who failed."""
     judged = {
-        name: confirm(found, index, g, norm, point=point, objective=objective, subject=name)
+        name: confirm(
+            found,
+            index,
+            g,
+            norm,
+            point=point,
+            objective=objective,
+            subject=name,
+            tolerance=tolerance,
+        )
         for name, g in gradients.items()
     }
-    order = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
+    order = (Verdict.FAIL, Verdict.NONSMOOTH, Verdict.INCONCLUSIVE, Verdict.PASS)
     verdict = next(v for v in order if any(r.verdict is v for r, _ in judged.values()))
     concerned = [r for r, _ in judged.values() if r.verdict is verdict]
     worst = max(concerned, key=lambda r: r.value)
     subject = ", ".join(r.subject for r in concerned)
     message = worst.message
     if verdict is Verdict.FAIL:
-        message = f"{subject} differ{'s' if len(concerned) == 1 else ''} from finite differences"
+        plural = "s" if len(concerned) == 1 else ""
+        message = f"{subject} differ{plural} from finite differences; {worst.message}"
     return replace(worst, subject=subject, message=message, primary=primary), [
         v for _, v in judged.values()
     ]
 
 
 def _evaluate(batch: Sequence[Inputs]) -> list[Evaluation]:
-    return [estimate(inputs).evaluation for inputs in batch]
+    result = []
+    for inputs in batch:
+        found = estimate(of_inputs(inputs))
+        rows = found.value / found.target.unit
+        result.append(
+            [
+                (float(score), unflatten(inputs, row))
+                for score, row in zip(found.scores, rows, strict=True)
+            ]
+        )
+    return result
 
 
 ROUTE = register(

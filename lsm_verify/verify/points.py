@@ -7,74 +7,92 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from lsm_verify.inputs import Inputs
-from lsm_verify.quantities import OBSERVABLES, PARAMETERS
+from lsm_verify.quantities import OBSERVABLES
 from lsm_verify.routes import predictions
-from lsm_verify.verify.agreement import FAIL_Z, PASS_Z, Agreement, Sample, labels, scales
+from lsm_verify.verify.agreement import FAIL_Z, PASS_Z, Agreement
 from lsm_verify.verify.finite_difference import Estimate
 from lsm_verify.verify.result import GradientRow, PointResult, Verdict, judge
+from lsm_verify.verify.target import Sample, Target
 
 ORDER = (Verdict.FAIL, Verdict.NONSMOOTH, Verdict.INCONCLUSIVE, Verdict.PASS)
 """Verdicts, the worst first."""
 
 
 def describe(
-    inputs: Inputs,
-    agreed: Agreement,
+    target: Target,
     samples: Mapping[str, Sample],
     *,
+    index: int,
+    agreed: Agreement | None,
+    norm: float,
+    point: str,
     found: Estimate | None = None,
-    index: int = 0,
     verdicts: Sequence[Sequence[Verdict]] = (),
+    rmse: Mapping[str, float] | None = None,
 ) -> PointResult:
     """Collect one point and objective.
 
     Parameters
     ----------
-    inputs : Inputs
+    target : Target
         The point.
-    agreed : Agreement
-        How well the exact routes agree there.
     samples : mapping
         Route name to value and gradient; the first is the reference for shares.
+    index : int
+        Which objective.
+    agreed : Agreement or None
+        How well the exact routes agree there, if there are several.
+    norm : float
+        ‖g∘s‖.
+    point : str
+        Name of the point.
     found : Estimate, optional
-        Finite differences, of which objective ``index`` is shown.
+        Finite differences.
     verdicts : sequence
         Further verdicts per component, of finite differences and the published route.
+    rmse : mapping, optional
+        Root mean square misfit by series.
     """
-    scale = scales(inputs)
     reference = next(iter(samples.values())).gradient
     rows = []
-    for j, (name, component) in enumerate(labels(inputs)):
+    for j, (name, component) in enumerate(target.labels):
         each = [verdict[j] for verdict in verdicts]
-        each.append(judge(float(agreed.z[j]), PASS_Z, FAIL_Z))
-        if agreed.result.verdict is Verdict.INCONCLUSIVE:
-            each.append(Verdict.INCONCLUSIVE)
-        row = GradientRow(
-            parameter=name,
-            component=component,
-            value=float(inputs.parameters[name][component]),
-            scale=float(scale[j]),
-            unit=PARAMETERS[name].unit,
-            gradients={route: float(s.gradient[j]) for route, s in samples.items()},
-            share=float(abs(reference[j]) * scale[j] / agreed.norm) if agreed.norm > 0 else 0.0,
-            agreement_z=float(agreed.z[j]),
-            bound=float(agreed.bound[j]),
-            finite_difference=None if found is None else float(found.value[index, j]),
-            finite_difference_uncertainty=(
-                None if found is None else float(found.uncertainty[index, j])
-            ),
-            verdict=next(v for v in ORDER if v in each),
+        difference = None if found is None else found.component(index, j)
+        scale = float(target.scale[j])
+        bound = None
+        if agreed is not None:
+            bound = float(agreed.bound[j])
+            each.append(judge(float(agreed.z[j]), PASS_Z, FAIL_Z))
+            if agreed.result.verdict is Verdict.INCONCLUSIVE:
+                each.append(Verdict.INCONCLUSIVE)
+        elif difference is not None and norm > 0:
+            bound = (abs(reference[j] - difference[0]) + difference[1]) * scale / norm
+        rows.append(
+            GradientRow(
+                parameter=name,
+                component=component,
+                value=float(target.x[j]),
+                scale=scale,
+                unit=target.units.get(name, ""),
+                gradients={route: float(s.gradient[j]) for route, s in samples.items()},
+                share=float(abs(reference[j]) * scale / norm) if norm > 0 else 0.0,
+                agreement_z=None if agreed is None else float(agreed.z[j]),
+                bound=bound,
+                finite_difference=None if difference is None else difference[0],
+                finite_difference_uncertainty=None if difference is None else difference[1],
+                verdict=next((v for v in ORDER if v in each), Verdict.INCONCLUSIVE),
+            )
         )
-        rows.append(row)
+    by_rows = next((v for v in ORDER if v in {row.verdict for row in rows}), Verdict.INCONCLUSIVE)
     return PointResult(
-        point=agreed.result.point,
-        objective=agreed.result.objective,
+        point=point,
+        objective=target.objectives[index],
         values={route: s.value for route, s in samples.items()},
-        value_z=agreed.value_z,
-        verdict=agreed.result.verdict,
-        norm=agreed.norm,
+        value_z=None if agreed is None else agreed.value_z,
+        verdict=by_rows if agreed is None else agreed.result.verdict,
+        norm=norm,
         rows=tuple(rows),
-        rmse=misfit(inputs) if agreed.result.objective == "J" else {},
+        rmse=dict(rmse or {}),
     )
 
 

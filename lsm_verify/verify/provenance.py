@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 
 from lsm_verify import __version__
-from lsm_verify.cases import Case
 
 
-def provenance(case: Case) -> dict[str, str]:
-    """Return versions, platform and data checksums."""
+def provenance(sources: Mapping[str, str]) -> dict[str, str]:
+    """Return versions, platform and the checksums of data files (name to SHA-256)."""
     found = {
         "lsm-verify": __version__,
         "python": platform.python_version(),
@@ -21,5 +21,5 @@ def provenance(case: Case) -> dict[str, str]:
             found[name] = version(name)
         except PackageNotFoundError:
             found[name] = "unknown"
-    found |= {f"sha256 of {name}": digest for name, digest in case.sources.items()}
+    found |= {f"sha256 of {name}": digest for name, digest in sources.items()}
     return found

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class Verdict(StrEnum):
@@ -27,6 +27,8 @@ class Reason(StrEnum):
     """Why a check failed or could not conclude; the value is the sentence shown."""
 
     NOISE = "round-off noise is too large for the tolerance"
+    OFFSET = "offset: the objective is large and its change small, so digits cancel"
+    DTYPE = "dtype: single precision is too coarse for the tolerance"
     SOLVER = "solver truncation: the inner iteration stops too early; not a coding error"
     NO_SIGNAL = "no signal: the gradient here is below its own noise, so the check would pass blind"
     DISAGREEMENT = "routes disagree by more than their round-off"
@@ -34,6 +36,40 @@ class Reason(StrEnum):
     NOT_CONSERVED = "the energy budget does not close to round-off"
     BORDERLINE = "between the limits for pass and fail"
     NOTHING = "nothing was compared"
+    KINK = "the point sits on a kink: slopes to the left and to the right differ"
+    RATE = "the remainder does not fall at the rate of a right derivative"
+    ORDER = "the order of convergence is not the scheme's"
+    NOT_REPEATABLE = "the same question got two answers"
+    NOT_INDEPENDENT = "a column's result depends on its neighbours in the batch"
+    BLIND = "checker blind: a check let a corrupted answer pass"
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where two routes part.
+
+    Attributes
+    ----------
+    step, node : int or None
+        Step n (0 is the first, from state n to n + 1) and node (0 at the surface).
+    term : str
+        Term of the scheme: storage, conduction up, conduction down, emission, turbulent,
+        shortwave, longwave, bottom, observation, objective, chain rule, initial state or unknown.
+    route : str
+        The guilty route; empty if that is unknown.
+    sentence : str
+        All of it for people.
+    parameter, series : str
+        The parameter or the observed series concerned, where there is one.
+    """
+
+    step: int | None
+    node: int | None
+    term: str
+    route: str
+    sentence: str
+    parameter: str = ""
+    series: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,6 +101,10 @@ class CheckResult:
         How many gradients or objectives were evaluated; the seed of the draw; number type.
     message : str
         One line for people.
+    steps : tuple of float
+        Step sizes used, in units of the scales: first and last of a ladder or window.
+    location : Location or None
+        Where routes part, if that was looked for.
     """
 
     check: str
@@ -87,6 +127,8 @@ class CheckResult:
     seed: int | None = None
     dtype: str = "float64"
     message: str = ""
+    steps: tuple[float, ...] = ()
+    location: Location | None = None
 
 
 @dataclass(frozen=True)
@@ -94,7 +136,8 @@ class GradientRow:
     """One number's gradient by every route, at one point and objective.
 
     ``share`` is |g s| / ‖g∘s‖; ``bound`` the certified error in units of ‖g∘s‖; ``agreement_z``
-    the largest difference between two exact routes in units of their round-off.
+    the largest difference between two exact routes in units of their round-off, where there are
+    two.
     """
 
     parameter: str
@@ -104,8 +147,8 @@ class GradientRow:
     unit: str
     gradients: dict[str, float]
     share: float
-    agreement_z: float
-    bound: float
+    agreement_z: float | None
+    bound: float | None
     finite_difference: float | None
     finite_difference_uncertainty: float | None
     verdict: Verdict
@@ -116,13 +159,14 @@ class PointResult:
     """Objective (``values``, by route) and gradients at one point; ``rmse`` by series and unit.
 
     ``value_z`` is the largest difference between two exact routes' objectives in units of their
-    round-off, ``verdict`` that of the agreement of values and gradients.
+    round-off, ``verdict`` that of the agreement of values and gradients; with a single route there
+    is no such difference and the verdict is that of the worst row.
     """
 
     point: str
     objective: str
     values: dict[str, float]
-    value_z: float
+    value_z: float | None
     verdict: Verdict
     norm: float
     rows: tuple[GradientRow, ...]
@@ -136,18 +180,25 @@ class PointResult:
 
 @dataclass(frozen=True)
 class Options:
-    """What `verify` was asked."""
+    """What `verify` was asked; ``named``: routes were asked for by name."""
 
     routes: tuple[str, ...]
+    named: bool
     points: int
     seed: int
     strict: bool
+    fast: bool
     jacobi_tolerance: float
+    tolerance: float
 
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that a run of `verify` found."""
+    """Everything that a run of `verify` found.
+
+    ``replay`` holds what is needed to ask the same again: the case itself, or the name of the
+    problem.
+    """
 
     case: str
     title: str
@@ -159,6 +210,7 @@ class Report:
     seconds: dict[str, float]
     notes: tuple[str, ...]
     provenance: dict[str, str]
+    replay: dict[str, Any] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> dict[str, Any]:

@@ -9,8 +9,9 @@ import numpy as np
 
 from lsm_verify.inputs import Inputs
 from lsm_verify.routes import get_route
-from lsm_verify.verify.agreement import SIGNAL, Sample, flatten, labels, scales
+from lsm_verify.verify.agreement import SIGNAL
 from lsm_verify.verify.result import CheckResult, Reason, Verdict
+from lsm_verify.verify.target import Sample, flatten, labels, scales
 
 TOLERANCE = 1e-6
 """Relative error, in units of ‖g∘s‖, that a route with an inner solver may have."""

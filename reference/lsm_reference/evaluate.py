@@ -14,7 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsm_reference import namespace
-from lsm_reference.parameters import Values, expand, expand_tangent, look, pull_back
+from lsm_reference.parameters import (
+    Values,
+    expand,
+    expand_tangent,
+    look,
+    pull_back,
+    pull_back_tangent,
+)
 from lsm_reference.problem import OBJECTIVE_KINDS, Column, Objective, Problem, RootNotFound, Sight
 
 NEWTON_TOLERANCE = 8 * np.finfo(np.float64).eps
@@ -169,6 +176,26 @@ def empty_bar(column: Column) -> Column:
     return Column(insulated=column.insulated, **zeros)
 
 
+def step_products(
+    problem: Problem, change: Column, before: Any, cotangent: Any
+) -> Iterator[tuple[Any, Any, Column]]:
+    """Yield, step by step, the tangent and the transposed product of that step alone.
+
+    Along the ``change`` of the canonical column and of the old state (row n of ``before``) the new
+    state changes by the first; the cotangent of the new state (row n of ``cotangent``) is pulled
+    back to the old state, the second, and to the canonical column, the third.
+    """
+    base = simulate(problem)
+    functions = namespace.compiled()
+    for n in range(problem.time_step.size):
+        after, pulled = np.empty_like(before[n]), np.empty_like(before[n])
+        bar = empty_bar(base.column)
+        new, old = base.T[n + 1], base.T[n]
+        functions.tangent_step(base.column, change, n, new, old, before[n], after)
+        functions.adjoint_step(base.column, n, new, old, cotangent[n], bar, pulled)
+        yield after, pulled, bar
+
+
 def scores(problem: Problem, run: Run, functions: SimpleNamespace) -> list[Any]:
     """Every objective's value of a run."""
     return [functions.score(*aim(run.sight, o), run.y) for o in problem.objectives]
@@ -193,6 +220,49 @@ def adjoint_gradient(problem: Problem) -> Gradients:
         gradient = _transposed_product(problem, base, slope)[0]
         result.append((float(value), {name: np.asarray(gradient[name]) for name in problem.wrt}))
     return result
+
+
+def hessian_product(problem: Problem, change: Values) -> list[dict[str, NDArray[np.float64]]]:
+    """Hessian of every objective times ``change``, by the second-order adjoint.
+
+    Parameters missing from ``change`` stay as they are. One forward sweep in all and two backward
+    ones per objective; the result has the names in ``wrt`` and the shapes of the parameters.
+    """
+    base, functions = simulate(problem), namespace.compiled()
+    whole = {**{name: np.zeros(np.shape(v)) for name, v in problem.parameters.items()}, **change}
+    d = column_change(problem, whole)
+    dT, dy = np.empty_like(base.T), np.empty_like(base.y)
+    functions.tangent_run(base.column, d, base.T, dT)
+    functions.tangent_predict(base.column, d, base.sight, base.T, dT, dy)
+    result = []
+    for objective, slope in zip(problem.objectives, slopes(problem, base), strict=True):
+        dslope = np.empty_like(dy)
+        functions.score_slope_tangent(*aim(base.sight, objective), dy, dslope)
+        product = _second_order_product(problem, base, whole, (d, dT), (slope, dslope))
+        result.append({name: np.asarray(product[name]) for name in problem.wrt})
+    return result
+
+
+def _second_order_product(
+    problem: Problem,
+    base: Run,
+    change: Values,
+    tangent: tuple[Column, NDArray[np.float64]],
+    cotangent: tuple[NDArray[np.float64], NDArray[np.float64]],
+) -> dict[str, Any]:
+    """Change of `_transposed_product` with the column, trajectory and cotangent, (33) to (39)."""
+    functions = namespace.compiled()
+    column, sight, T = base.column, base.sight, base.T
+    (d, dT), (slope, dslope) = tangent, cotangent
+    bar, dbar = empty_bar(column), empty_bar(column)
+    W, dW = np.zeros_like(T), np.zeros_like(T)
+    states, dstates = np.empty_like(T), np.empty_like(T)
+    functions.adjoint_predict(column, sight, T, slope, bar, W)
+    functions.adjoint_run(column, T, W, bar, states)
+    functions.adjoint_predict_tangent(column, d, sight, T, dT, slope, dslope, dbar, dW)
+    functions.adjoint_tangent_run(column, d, T, dT, states, dW, dbar, dstates)
+    bar, dbar = bar._replace(eps=bar.eps[0]), dbar._replace(eps=dbar.eps[0])
+    return pull_back_tangent(problem, problem.parameters, change, bar, dbar)
 
 
 def tangent_gradient(problem: Problem) -> Gradients:

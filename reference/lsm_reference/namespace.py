@@ -14,9 +14,9 @@ from functools import cache
 from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
-from lsm_reference import adjoint, batch, constants, forward, problem, tangent
+from lsm_reference import adjoint, batch, constants, forward, problem, second_order, tangent
 
-MODULES: tuple[ModuleType, ...] = (forward, tangent, adjoint, batch)
+MODULES: tuple[ModuleType, ...] = (forward, tangent, adjoint, second_order, batch)
 
 
 def bind(

@@ -161,6 +161,26 @@ def pull_back(problem: Problem, values: Values, bar: Column) -> dict[str, Any]:
     return {name: gather(problem, name, values[name], canonical[name]) for name in values}
 
 
+def pull_back_tangent(
+    problem: Problem, values: Values, change: Values, bar: Column, change_of_bar: Column
+) -> dict[str, Any]:
+    """Change of `pull_back` where values and ``bar`` change, equation (39).
+
+    ``change`` holds a change of every public value. All but h and β is linear in ``bar`` with
+    factors that do not depend on values: there `pull_back` of the change is the change.
+    """
+    result = pull_back(problem, values, change_of_bar)
+    if "turbulent_transfer_coefficient" not in values:
+        names = ("heat_transfer_coefficient", "bowen_ratio")
+        S = problem.time_step.size
+        h, beta = (spread(problem, name, values[name], S) for name in names)
+        dh, dbeta = (spread(problem, name, change[name], S) for name in names)
+        moved = (-dbeta / beta**2 * bar.H, (2 * h * dbeta / beta - dh) / beta**2 * bar.H)
+        for name, more in zip(names, moved, strict=True):
+            result[name] = result[name] + gather(problem, name, values[name], more)
+    return result
+
+
 def look(problem: Problem) -> Sight:
     """Nodes and weights at which the series read the column; weights from the series."""
     z = np.concatenate([[0.0], np.cumsum(problem.spacing)])

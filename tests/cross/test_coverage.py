@@ -14,7 +14,7 @@ from lsm_verify import load_case
 from lsm_verify.inputs import Objective, probe_weights
 from lsm_verify.routes import ROUTES
 from lsm_verify.verify import finite_difference
-from lsm_verify.verify.agreement import flatten, scales
+from lsm_verify.verify.target import flatten, of_inputs, scales
 
 ROUND_OFF = 1e-12
 """Error of complex step itself in units of ‖g∘s‖, with room to spare."""
@@ -30,14 +30,15 @@ def test_uncertainty_covers_the_truth(name, count):
         inputs = case.inputs(point, wrt=case.free)
         objectives = (Objective(), Objective("probe", probe_weights(inputs, seed)))
         inputs = replace(inputs, objectives=objectives)
-        found = finite_difference.estimate(inputs)
+        target = of_inputs(inputs)
+        found = finite_difference.estimate(target)
         exact = ROUTES["complex-step"].evaluate([inputs])[0]
         scale = scales(inputs)
         for index, (_, gradient) in enumerate(exact):
             truth = flatten(inputs, gradient)
             norm = np.linalg.norm(truth * scale)
-            u = found.uncertainty[index]
-            error = np.abs(found.value[index] - truth)
+            u = found.uncertainty[index] / target.unit
+            error = np.abs(found.value[index] / target.unit - truth)
             assert np.all(error <= u + ROUND_OFF * norm / scale)
             assert np.all(u * scale <= NORM * norm)
             heavy = np.abs(truth) * scale >= WEIGHTY * norm
@@ -50,7 +51,8 @@ def test_an_understated_uncertainty_would_be_noticed():
     missed = 0
     for point in case.random_points(10, 7):
         inputs = case.inputs(point, wrt=case.free)
-        found = finite_difference.estimate(inputs)
+        found = finite_difference.estimate(of_inputs(inputs))
         truth = flatten(inputs, ROUTES["complex-step"].evaluate([inputs])[0][0][1])
-        missed += int(np.sum(np.abs(found.value[0] - truth) > 0.1 * found.uncertainty[0]))
+        error = np.abs(found.value[0] - truth * found.target.unit)
+        missed += int(np.sum(error > 0.1 * found.uncertainty[0]))
     assert missed > 0

@@ -12,8 +12,8 @@ from lsm_verify.cases import Case
 from lsm_verify.grid import Grid
 from lsm_verify.inputs import Inputs, Objective
 from lsm_verify.routes import ROUTES
-from lsm_verify.verify.agreement import flatten, scales
 from lsm_verify.verify.result import Report, Verdict
+from lsm_verify.verify.target import flatten, scales
 
 AGREEMENT = 1e-10
 """|Δg_j| s_j of any exact route against complex step, in units of ‖g∘s‖."""

@@ -15,7 +15,7 @@ from lsm_verify.models import direct
 from lsm_verify.models.column import expand, leaves
 from lsm_verify.models.observe import predict, score
 from lsm_verify.routes import ROUTES
-from lsm_verify.verify.agreement import flatten, labels, scales
+from lsm_verify.verify.target import flatten, labels, scales
 
 STEP = 1e-3
 """Step in units of the scales; Richardson leaves STEP⁴ of truncation, and ε / STEP of round-off."""

@@ -15,7 +15,7 @@ from lsm_verify.models import published
 from lsm_verify.models.column import expand, leaves
 from lsm_verify.routes import ROUTES, predictions, trajectory
 from lsm_verify.routes import published as route
-from lsm_verify.verify.agreement import flatten
+from lsm_verify.verify.target import flatten
 
 ROOT = Path(__file__).parents[2]
 

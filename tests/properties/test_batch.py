@@ -9,28 +9,29 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lsm_reference import batch
 from lsm_verify.inputs import Inputs
 from lsm_verify.models import direct
-from lsm_verify.routes import torch_run
+from lsm_verify.routes import scores_at, torch_run
+from lsm_verify.strategies import columns, keeping_counterexamples
 from tests.properties.test_physics import sunny
-from tests.strategies import columns
 
 EPSILON = float(np.finfo(np.float64).eps)
 
 ROUNDINGS = 4
 """Per node and step: a batched matrix product may add up its terms in another order."""
 
+SCALED = ("thermal_conductivity", "volumetric_heat_capacity", "SWdown")
+FACTORS = st.sampled_from((0.5, 0.9, 1.7, 3.0))
 
-def run(batch: list[Inputs]) -> np.ndarray:
-    return np.stack([T for T, _ in torch_run(batch)])
+
+def run(columns_: list[Inputs]) -> np.ndarray:
+    return np.stack([T for T, _ in torch_run(columns_)])
 
 
 def neighbour(inputs: Inputs, factor: float) -> Inputs:
     """Another column of the same pattern."""
-    scaled = {
-        name: factor * inputs.parameters[name]
-        for name in ("thermal_conductivity", "volumetric_heat_capacity", "SWdown")
-    }
+    scaled = {name: factor * inputs.parameters[name] for name in SCALED}
     return replace(inputs.with_values(scaled), spacing=inputs.spacing / factor)
 
 
@@ -42,16 +43,17 @@ def difference(inputs: Inputs, a: np.ndarray, b: np.ndarray) -> float:
 
 @given(
     inputs=columns(),
-    factors=st.lists(st.sampled_from((0.5, 0.9, 1.7, 3.0)), min_size=1, max_size=4),
+    factors=st.lists(FACTORS, min_size=1, max_size=4),
 )
+@keeping_counterexamples()
 def test_a_batch_gives_what_its_columns_give_alone(inputs, factors):
-    batch = [inputs, *(neighbour(inputs, f) for f in factors)]
-    together = run(batch)
-    for one, found in zip(batch, together, strict=True):
+    several = [inputs, *(neighbour(inputs, f) for f in factors)]
+    for one, found in zip(several, run(several), strict=True):
         assert difference(one, run([one])[0], found) <= 1
 
 
 @given(inputs=columns(), factor=st.sampled_from((0.5, 3.0)), place=st.integers(0, 2))
+@keeping_counterexamples()
 def test_a_copy_of_a_column_changes_no_other(inputs, factor, place):
     pair = [inputs, neighbour(inputs, factor)]
     more = list(pair)
@@ -61,6 +63,28 @@ def test_a_copy_of_a_column_changes_no_other(inputs, factor, place):
     for b, k in zip(before, kept, strict=True):
         assert difference(inputs, b, after[k]) <= 1
     assert difference(inputs, before[0], after[place]) <= 1
+
+
+@given(inputs=columns(), factors=st.lists(FACTORS, min_size=1, max_size=4), place=st.integers(0, 1))
+@keeping_counterexamples()
+def test_points_of_the_oracle_are_scored_as_each_alone(inputs, factors, place):
+    """The oracle's batch, which finite differences take, shares nothing: not one bit differs."""
+    points = [{n: inputs.parameters[n] * f for n in SCALED} for f in factors]
+    together = scores_at(inputs, points)
+    alone = np.concatenate([scores_at(inputs, [point]) for point in points], axis=1)
+    assert np.array_equal(together, alone)
+    more = [*points[:place], points[-1], *points[place:]]
+    kept = [k for k in range(len(more)) if k != place]
+    assert np.array_equal(scores_at(inputs, more)[:, kept], together)
+
+
+def test_points_that_share_a_state_are_seen(planter):
+    inputs = sunny()
+    points = [{"SWdown": f * inputs.parameters["SWdown"]} for f in (0.5, 1.0)]
+    alone = [scores_at(inputs, [point])[0, 0] for point in points]
+    assert scores_at(inputs, points)[0].tolist() == alone
+    planter.plant_in_oracle(batch, "stack.SW[k],", "stack.SW[0],")
+    assert scores_at(inputs, points)[0].tolist() != alone
 
 
 def shared_newton(c1, c4, load, x):

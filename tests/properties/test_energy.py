@@ -15,13 +15,14 @@ from lsm_verify.inputs import Inputs
 from lsm_verify.models import direct
 from lsm_verify.observations import Series
 from lsm_verify.routes import to_problem
+from lsm_verify.strategies import columns, keeping_counterexamples
 from lsm_verify.verify.conservation import EPSILON, LIMIT, budget, closure
 from lsm_verify.verify.result import Reason, Verdict
 from tests.running import torch_trajectory
-from tests.strategies import columns
 
 
 @given(inputs=columns())
+@keeping_counterexamples()
 def test_energy_closes_each_step_and_over_the_run(model, inputs):
     T = model(inputs)
     found = budget(inputs, T)
@@ -33,6 +34,7 @@ def test_energy_closes_each_step_and_over_the_run(model, inputs):
 
 
 @given(inputs=columns(max_interfaces=8), data=st.data())
+@keeping_counterexamples()
 def test_a_temperature_off_by_little_breaks_the_budget(inputs, data):
     """What the limit can see: one node that stores heat, off by what moves 100 limits of energy."""
     T = np.array(simulate(to_problem(inputs)).T)

@@ -21,6 +21,7 @@ from lsm_verify.inputs import Inputs
 from lsm_verify.observations import Series
 from lsm_verify.quantities import STEFAN_BOLTZMANN
 from lsm_verify.routes import to_problem
+from lsm_verify.strategies import keeping_counterexamples
 from tests.strategies import COLD, HOT, UNIT, columns, given_as, logarithmic, units
 
 EPSILON = float(np.finfo(np.float64).eps)
@@ -41,11 +42,12 @@ def with_(inputs: Inputs, **values: object) -> Inputs:
     """Copy with some parameters replaced, whatever their form; ``None`` drops one."""
     merged = {**inputs.parameters, **values}
     kept = {k: np.asarray(v, dtype=float) for k, v in merged.items() if v is not None}
-    return replace(inputs, parameters=kept, wrt=tuple(kept))
+    knots = {name: times for name, times in inputs.knots.items() if name not in values}
+    return replace(inputs, parameters=kept, knots=knots, wrt=tuple(kept))
 
 
 def per_step(inputs: Inputs, name: str) -> np.ndarray:
-    return np.broadcast_to(inputs.parameters[name], inputs.steps)
+    return np.broadcast_to(inputs.expanded(name), inputs.steps)
 
 
 def transfer(inputs: Inputs) -> np.ndarray:
@@ -88,6 +90,7 @@ def at_rest(inputs: Inputs, temperature: float) -> Inputs:
 
 
 @given(inputs=columns(), u=UNIT)
+@keeping_counterexamples()
 def test_a_column_in_equilibrium_stays(model, inputs, u):
     resting = at_rest(inputs, COLD + (HOT - COLD) * u)
     T = model(resting)
@@ -95,6 +98,7 @@ def test_a_column_in_equilibrium_stays(model, inputs, u):
 
 
 @given(inputs=columns(max_interfaces=5, emissivity=EMITS))
+@keeping_counterexamples()
 def test_equilibrium_is_left_when_the_sky_warms(model, inputs):
     resting = at_rest(inputs, 290.0)
     warmed = with_(resting, LWdown=resting.parameters["LWdown"] + 10.0)
@@ -121,6 +125,7 @@ def breach(inputs: Inputs, T: np.ndarray) -> float:
 
 
 @given(inputs=columns(emissivity=EMITS))
+@keeping_counterexamples()
 def test_temperatures_stay_within_their_causes(model, inputs):
     T = model(inputs)
     assert breach(inputs, T) <= slack(inputs, T)
@@ -138,6 +143,7 @@ def test_a_solution_outside_the_bounds_is_seen(model):
 
 
 @given(inputs=columns(), more=units(6))
+@keeping_counterexamples()
 def test_more_sun_never_cools(model, inputs, more):
     sun = inputs.parameters["SWdown"]
     before = model(inputs)
@@ -146,6 +152,7 @@ def test_more_sun_never_cools(model, inputs, more):
 
 
 @given(inputs=columns(max_interfaces=5), data=st.data())
+@keeping_counterexamples()
 def test_sun_warms_the_surface_of_its_own_step_and_no_earlier_one(model, inputs, data):
     """The comparison is not passed by a model that ignores the sun, or takes another step's."""
     n = data.draw(st.integers(0, inputs.steps - 1))
@@ -163,6 +170,7 @@ def test_sun_warms_the_surface_of_its_own_step_and_no_earlier_one(model, inputs,
 
 
 @given(inputs=columns(), u=units(6), scalar=st.booleans())
+@keeping_counterexamples()
 def test_h_and_beta_count_only_as_their_product(model, inputs, u, scalar):
     H = given_as(np.array(transfer(inputs)), scalar=scalar)
     beta = logarithmic(0.1, 10.0)(u[: inputs.steps])
@@ -206,7 +214,7 @@ def blend(first: Inputs, second: Inputs, weight: float) -> Inputs:
 @st.composite
 def two_forcings(draw: st.DrawFn, emissivity: float = 0.0) -> tuple[Inputs, Inputs]:
     """One column under two sets of forcing."""
-    first = draw(columns(emissivity=st.just(emissivity)))
+    first = draw(columns(emissivity=st.just(emissivity), knots=False))
     changes = {}
     for name, low, high in (
         ("SWdown", 0.0, 1200.0),
@@ -223,6 +231,7 @@ def two_forcings(draw: st.DrawFn, emissivity: float = 0.0) -> tuple[Inputs, Inpu
 
 
 @given(pair=two_forcings(), weight=UNIT)
+@keeping_counterexamples()
 def test_without_emission_the_map_from_forcing_is_affine(model, pair, weight):
     first, second = pair
     a, b = model(first), model(second)
@@ -243,7 +252,8 @@ def test_with_emission_it_is_not(model):
 
 
 def cut(inputs: Inputs, start: int, stop: int) -> Inputs:
-    """Part of a run; constants stay as they are."""
+    """Part of a run; constants stay as they are, knots become the values of the steps."""
+    inputs = with_(inputs, **{name: inputs.expanded(name) for name in inputs.knots})
     names = ("albedo", "turbulent_transfer_coefficient", "heat_transfer_coefficient", "bowen_ratio")
     values = {
         name: inputs.parameters[name][start:stop]
@@ -257,6 +267,7 @@ def cut(inputs: Inputs, start: int, stop: int) -> Inputs:
 
 
 @given(inputs=columns().filter(lambda i: i.steps > 1), data=st.data())
+@keeping_counterexamples()
 def test_a_run_in_two_parts_is_the_run(model, inputs, data):
     k = data.draw(st.integers(1, inputs.steps - 1))
     whole = model(inputs)
@@ -274,7 +285,8 @@ def test_parts_in_the_wrong_order_are_not_the_run(model):
 
 
 @given(inputs=columns(), power=st.integers(-6, 6))
-def test_a_power_of_two_in_the_unit_of_length_or_time_changes_no_bit(inputs, power):
+@keeping_counterexamples()
+def test_a_power_of_two_in_the_unit_of_length_or_time_changes_no_bit(model, inputs, power):
     """s = CV/Δt and g = λ/Δ are all the model knows of lengths and times."""
     k = 2.0**power
     p = inputs.parameters
@@ -290,23 +302,23 @@ def test_a_power_of_two_in_the_unit_of_length_or_time_changes_no_bit(inputs, pow
     slower = replace(
         with_(inputs, volumetric_heat_capacity=k * p["volumetric_heat_capacity"]),
         time_step=k * inputs.time_step,
+        knots={name: k * times for name, times in inputs.knots.items()},
         series=(),
     )
-    expected = simulate_alone(inputs)
-    assert np.array_equal(simulate_alone(longer), expected)
-    assert np.array_equal(simulate_alone(slower), expected)
+    expected = model(at_the_surface(inputs))
+    assert np.array_equal(model(at_the_surface(longer)), expected)
+    assert np.array_equal(model(at_the_surface(slower)), expected)
 
 
-def test_a_unit_changed_in_one_place_only_is_seen():
-    inputs = sunny()
+def test_a_unit_changed_in_one_place_only_is_seen(model):
+    inputs = at_the_surface(sunny())
     stretched = replace(inputs, spacing=2.0 * inputs.spacing)
-    assert not np.array_equal(simulate_alone(stretched), simulate_alone(inputs))
+    assert not np.array_equal(model(stretched), model(inputs))
 
 
-def simulate_alone(inputs: Inputs) -> np.ndarray:
-    """Temperatures of the oracle, the observations left out of it."""
-    soil = replace(sunny().series[0], values=np.full(inputs.steps + 1, 290.0), weights=1.0)
-    return np.asarray(simulate(to_problem(replace(inputs, series=(soil,)))).T)
+def at_the_surface(inputs: Inputs) -> Inputs:
+    """The same column, observed where no unit of length counts."""
+    return replace(inputs, series=(Series("longwave_up", np.full(inputs.steps + 1, 400.0)),))
 
 
 # ------------------------------------------------------------------ planted errors

@@ -55,7 +55,7 @@ def report(*checks, verdict=Verdict.PASS, code=0, rows=None, points=None):
         title="a [title]",
         verdict=verdict,
         exit_code=code,
-        options=Options(("adjoint", "tangent"), 0, 0, False, 1e-4),
+        options=Options(("adjoint", "tangent"), 0, 0, False, False, 1e-4, 1e-8, False),
         checks=checks,
         points=points or (first,),
         seconds={"adjoint": 0.25},

@@ -5,7 +5,7 @@ import pytest
 
 from lsm_verify import Report, load_case, verify
 from lsm_verify.cases import Case
-from lsm_verify.inputs import Inputs
+from lsm_verify.verify.target import Target
 
 
 @pytest.fixture(scope="session")
@@ -21,18 +21,25 @@ def report(short_twin: Case) -> Report:
 
 
 @pytest.fixture
-def made_up() -> Callable[..., Inputs]:
-    """Inputs of which nothing matters but the names, shapes and scales to differentiate by."""
+def made_up() -> Callable[..., Target]:
+    """A target of which nothing matters but the names, shapes and scales of its numbers."""
 
-    def make(**scales: object) -> Inputs:
+    def ask(*arguments: object) -> object:
+        raise AssertionError("the model was asked")
+
+    def make(**scales: object) -> Target:
         arrays = {name: np.asarray(scale, dtype=np.float64) for name, scale in scales.items()}
-        return Inputs(
-            spacing=np.ones(2),
-            time_step=np.ones(1),
-            parameters={name: np.ones(scale.shape) for name, scale in arrays.items()},
-            series=(),
-            wrt=tuple(arrays),
-            scales=arrays,
+        flat = np.concatenate([np.ravel(scale) for scale in arrays.values()])
+        return Target(
+            labels=tuple((n, index) for n, s in arrays.items() for index in np.ndindex(s.shape)),
+            x=np.ones(flat.size),
+            scale=flat,
+            unit=flat,
+            objectives=("J",),
+            scores=ask,
+            ladders=ask,
+            sample=ask,
+            gradients=ask,
         )
 
     return make

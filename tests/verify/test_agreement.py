@@ -7,7 +7,8 @@ import pytest
 from lsm_verify import Reason, Verdict
 from lsm_verify.routes import ROUTES, Route
 from lsm_verify.verify import agreement
-from lsm_verify.verify.agreement import EPSILON, FAIL_Z, PASS_Z, Sample, compare, pair_z, sample
+from lsm_verify.verify.agreement import EPSILON, FAIL_Z, PASS_Z, compare, pair_z
+from lsm_verify.verify.target import Sample, of_inputs, sample
 
 SPREAD = 1e-14
 GRADIENT = np.array([3.0, -4.0])
@@ -15,7 +16,7 @@ NORM = 5.0
 
 
 @pytest.fixture
-def inputs(made_up):
+def target(made_up):
     return made_up(albedo=1.0, emissivity=1.0)
 
 
@@ -24,8 +25,8 @@ def route(gradient=GRADIENT, spread=SPREAD, value=1.0):
     return Sample(value, gradient, np.broadcast_to(np.asarray(spread, dtype=float), gradient.shape))
 
 
-def judged(inputs, **samples):
-    return compare(inputs, samples, point="start", objective="J", seed=0)
+def judged(target, **samples):
+    return compare(target, samples, point="start", objective="J", seed=0)
 
 
 def off(z, index=1):
@@ -59,8 +60,8 @@ class TestPairZ:
 
 
 class TestCompare:
-    def test_pass(self, inputs):
-        agreed = judged(inputs, a=route(), b=route(off(1.0)), c=route(off(-1.0, index=0)))
+    def test_pass(self, target):
+        agreed = judged(target, a=route(), b=route(off(1.0)), c=route(off(-1.0, index=0)))
         result = agreed.result
         assert result.verdict is Verdict.PASS
         assert result.reason is None
@@ -72,121 +73,120 @@ class TestCompare:
         assert result.bound < agreement.TOLERANCE
         assert agreed.norm == pytest.approx(NORM)
 
-    def test_the_bound_covers_the_difference(self, inputs):
+    def test_the_bound_covers_the_difference(self, target):
         moved = off(5.0)
-        agreed = judged(inputs, a=route(), b=route(moved))
+        agreed = judged(target, a=route(), b=route(moved))
         assert np.all(agreed.bound * NORM >= np.abs(moved - GRADIENT))
         assert agreed.result.bound == pytest.approx(
             (np.abs(moved[1] - GRADIENT[1]) + 2 * np.sqrt(2) * SPREAD) / NORM
         )
 
-    def test_fail_names_the_parameter_and_the_odd_one_out(self, inputs):
-        result = judged(inputs, a=route(), b=route(off(1e6)), c=route()).result
+    def test_fail_names_the_parameter_and_the_odd_one_out(self, target):
+        result = judged(target, a=route(), b=route(off(1e6)), c=route()).result
         assert result.verdict is Verdict.FAIL
         assert result.reason is Reason.DISAGREEMENT
         assert result.parameters == ("emissivity",)
         assert result.odd_one_out == "b"
         assert result.message == "b stands apart from the other 2 routes"
 
-    def test_parameters_are_named_worst_first(self, inputs):
+    def test_parameters_are_named_worst_first(self, target):
         wrong = np.add(GRADIENT, [1e-9, 1e-6])
-        assert judged(inputs, a=route(), b=route(wrong)).result.parameters == (
+        assert judged(target, a=route(), b=route(wrong)).result.parameters == (
             "emissivity",
             "albedo",
         )
 
-    def test_two_routes_have_no_odd_one(self, inputs):
-        result = judged(inputs, a=route(), b=route(off(1e6))).result
+    def test_two_routes_have_no_odd_one(self, target):
+        result = judged(target, a=route(), b=route(off(1e6))).result
         assert result.verdict is Verdict.FAIL
         assert result.odd_one_out is None
         assert result.message.startswith("a and b disagree most")
 
-    def test_two_wrong_in_different_ways_leave_no_single_odd_one(self, inputs):
+    def test_two_wrong_in_different_ways_leave_no_single_odd_one(self, target):
         result = judged(
-            inputs, a=route(), b=route(off(1e6)), c=route(off(1e6, index=0)), d=route()
+            target, a=route(), b=route(off(1e6)), c=route(off(1e6, index=0)), d=route()
         ).result
         assert result.verdict is Verdict.FAIL
         assert result.odd_one_out is None
 
-    def test_between_the_limits(self, inputs):
-        result = judged(inputs, a=route(), b=route(off((PASS_Z + FAIL_Z) / 2))).result
+    def test_between_the_limits(self, target):
+        result = judged(target, a=route(), b=route(off((PASS_Z + FAIL_Z) / 2))).result
         assert result.verdict is Verdict.INCONCLUSIVE
         assert result.reason is Reason.BORDERLINE
         assert result.parameters == ("emissivity",)
 
-    def test_agreement_within_a_large_noise_is_worth_nothing(self, inputs):
-        result = judged(inputs, a=route(spread=1e-9), b=route(spread=1e-9)).result
+    def test_agreement_within_a_large_noise_is_worth_nothing(self, target):
+        result = judged(target, a=route(spread=1e-9), b=route(spread=1e-9)).result
         assert result.verdict is Verdict.INCONCLUSIVE
         assert result.reason is Reason.NOISE
         assert result.bound > agreement.TOLERANCE
 
-    def test_no_signal(self, inputs):
+    def test_no_signal(self, target):
         noise = route([1e-15, 1e-15])
-        result = judged(inputs, a=noise, b=noise).result
+        result = judged(target, a=noise, b=noise).result
         assert result.verdict is Verdict.INCONCLUSIVE
         assert result.reason is Reason.NO_SIGNAL
         assert result.parameters == ()
         assert not result.covered
 
-    def test_a_zero_gradient_has_no_signal(self, inputs):
+    def test_a_zero_gradient_has_no_signal(self, target):
         zero = route([0.0, 0.0], 0.0)
-        result = judged(inputs, a=zero, b=zero).result
+        result = judged(target, a=zero, b=zero).result
         assert result.verdict is Verdict.INCONCLUSIVE
         assert result.reason is Reason.NO_SIGNAL
 
-    def test_another_objective_value_fails(self, inputs):
-        result = judged(inputs, a=route(), b=route(value=1.0 + 1e-6), c=route()).result
+    def test_another_objective_value_fails(self, target):
+        result = judged(target, a=route(), b=route(value=1.0 + 1e-6), c=route()).result
         assert result.verdict is Verdict.FAIL
         assert result.odd_one_out == "b"
         assert "the objective's value differs" in result.message
         assert result.parameters == ()
 
-    def test_an_objective_value_that_is_no_number_fails(self, inputs):
-        assert judged(inputs, a=route(), b=route(value=np.nan)).result.verdict is Verdict.FAIL
+    def test_an_objective_value_that_is_no_number_fails(self, target):
+        assert judged(target, a=route(), b=route(value=np.nan)).result.verdict is Verdict.FAIL
 
-    def test_objective_values_may_differ_by_their_spread(self, inputs):
+    def test_objective_values_may_differ_by_their_spread(self, target):
         near = replace(route(value=1.0 + 1e-13), value_spread=1e-13)
-        assert judged(inputs, a=route(), b=near).result.verdict is Verdict.PASS
+        assert judged(target, a=route(), b=near).result.verdict is Verdict.PASS
 
     def test_a_scale_of_zero_would_blind_the_gate(self, made_up):
-        blind = made_up(albedo=0.0, emissivity=1.0)
         with pytest.raises(ValueError, match="scale must be positive"):
-            judged(blind, a=route(), b=route(off(1e6)))
+            made_up(albedo=0.0, emissivity=1.0)
 
-    def test_a_single_route_is_compared_with_nothing(self, inputs):
-        result = judged(inputs, a=route()).result
+    def test_a_single_route_is_compared_with_nothing(self, target):
+        result = judged(target, a=route()).result
         assert result.verdict is Verdict.INCONCLUSIVE
         assert result.reason is Reason.NOTHING
 
     @pytest.mark.parametrize("bad", [[np.nan, -4.0], [np.nan, np.nan]])
-    def test_a_gradient_that_is_no_number_fails(self, inputs, bad):
-        result = judged(inputs, a=route(), b=route(bad), c=route()).result
+    def test_a_gradient_that_is_no_number_fails(self, target, bad):
+        result = judged(target, a=route(), b=route(bad), c=route()).result
         assert result.verdict is Verdict.FAIL
         assert "albedo" in result.parameters
         assert result.odd_one_out == "b"
 
-    def test_a_gradient_that_is_no_number_fails_beside_components_that_differ(self, inputs):
+    def test_a_gradient_that_is_no_number_fails_beside_components_that_differ(self, target):
         wrong = off(1.0)
         wrong[0] = np.nan
-        result = judged(inputs, a=route(), b=route(wrong, [np.nan, SPREAD])).result
+        result = judged(target, a=route(), b=route(wrong, [np.nan, SPREAD])).result
         assert result.verdict is Verdict.FAIL
         assert result.parameters[0] == "albedo"
 
-    def test_all_not_a_number_fails(self, inputs):
+    def test_all_not_a_number_fails(self, target):
         bad = route([np.nan, np.nan])
-        assert judged(inputs, a=bad, b=bad).result.verdict is Verdict.FAIL
+        assert judged(target, a=bad, b=bad).result.verdict is Verdict.FAIL
 
-    def test_an_infinite_gradient_fails(self, inputs):
+    def test_an_infinite_gradient_fails(self, target):
         bad = route([np.inf, -4.0])
-        assert judged(inputs, a=bad, b=bad, c=route()).result.verdict is Verdict.FAIL
+        assert judged(target, a=bad, b=bad, c=route()).result.verdict is Verdict.FAIL
 
-    def test_a_spread_that_is_no_number_is_never_a_pass(self, inputs):
+    def test_a_spread_that_is_no_number_is_never_a_pass(self, target):
         for b in (route(), route(off(1e6))):
             for samples in (
                 {"a": route(spread=np.nan), "b": b},
                 {"b": b, "a": route(spread=np.nan)},
             ):
-                assert judged(inputs, **samples).result.verdict is not Verdict.PASS
+                assert judged(target, **samples).result.verdict is not Verdict.PASS
 
 
 class TestSample:
@@ -247,12 +247,13 @@ def test_no_signal_at_the_truth_and_the_probe_makes_up_for_it(report):
 def test_an_error_of_1e_minus_9_in_one_component_is_seen(short_twin):
     """The gate's reach on the model itself: what passes grows into what fails."""
     inputs = short_twin.inputs()
+    target = of_inputs(inputs)
     samples = {name: sample(ROUTES[name], inputs, 0)[0] for name in ("adjoint", "complex-step")}
     ranks = []
     for error in (0.0, 1e-13, 1e-9):
         moved = samples["adjoint"].gradient * np.where(np.arange(6) == 2, 1 + error, 1.0)
         changed = {**samples, "adjoint": replace(samples["adjoint"], gradient=moved)}
-        agreed = compare(inputs, changed, point="start", objective="J", seed=0)
+        agreed = compare(target, changed, point="start", objective="J", seed=0)
         ranks.append(agreed.result.value)
         if error == 1e-9:
             assert agreed.result.verdict is Verdict.FAIL

@@ -1,10 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from lsm_verify import NoSolutionError, Reason, Verdict
 from lsm_verify.verify import finite_difference as fd
-from lsm_verify.verify.agreement import flatten
+from lsm_verify.verify.directions import along_parameters
 from lsm_verify.verify.finite_difference import Estimate, confirm, confirm_all, estimate, richardson
+from lsm_verify.verify.kinks import Kink
+from lsm_verify.verify.target import flatten, of_inputs
 
 STEPS = fd.LARGEST_STEP / fd.RATIO ** np.arange(fd.PAIRS)
 EPSILON = np.finfo(np.float64).eps
@@ -87,95 +91,133 @@ class TestRichardson:
         assert uncertainty == np.inf
 
 
-def found(inputs, value, uncertainty):
-    """Evidence on one objective."""
-    return Estimate(
-        inputs=inputs,
+def found(target, value, uncertainty, **changes):
+    """Evidence on one objective: derivatives by every number, and their uncertainty."""
+    along = along_parameters(target, None, 0)
+    zero = np.zeros((1, len(value)))
+    made = Estimate(
+        target=target,
+        along=along,
         scores=np.array([1.0]),
-        value=np.array([value], dtype=float),
-        uncertainty=np.array([uncertainty], dtype=float),
-        noise=np.zeros((1, len(value))),
+        value=np.array([value], dtype=float) * target.unit,
+        uncertainty=np.array([uncertainty], dtype=float) * target.unit,
+        noise=zero,
+        solver=zero,
+        kinks=((None,) * len(value),),
+        change=zero + 1.0,
         evaluations=10,
     )
+    return replace(made, **changes)
 
 
 class TestConfirm:
-    def judge(self, inputs, value, uncertainty, gradient, norm=None):
+    def judge(self, target, value, uncertainty, gradient, norm=None, **changes):
         gradient = np.array(gradient, dtype=float)
-        scale = np.concatenate([np.ravel(inputs.scale(n)) for n in inputs.wrt])
-        norm = float(np.linalg.norm(gradient * scale)) if norm is None else norm
+        norm = float(np.linalg.norm(gradient * target.scale)) if norm is None else norm
         return confirm(
-            found(inputs, value, uncertainty), 0, gradient, norm,
+            found(target, value, uncertainty, **changes), 0, gradient, norm,
             point="start", objective="J", subject="adjoint",
         )  # fmt: skip
 
     @pytest.fixture
-    def inputs(self, made_up):
+    def target(self, made_up):
         return made_up(albedo=0.5, emissivity=2.0)
 
-    def test_pass(self, inputs):
-        result, verdicts = self.judge(inputs, [4.0, 1.0], [1e-9, 1e-9], [4.0, 1.0])
+    def test_pass(self, target):
+        result, verdicts = self.judge(target, [4.0, 1.0], [1e-9, 1e-9], [4.0, 1.0])
         assert result.verdict is Verdict.PASS
         assert result.reason is None
         assert result.parameters == ()
         assert verdicts == [Verdict.PASS, Verdict.PASS]
         norm = np.hypot(4.0 * 0.5, 1.0 * 2.0)
         assert result.bound == pytest.approx(2e-9 / norm)
-        assert result.value == pytest.approx(1e-9 / (fd.NORM_TOLERANCE * norm / 2.0))
+        assert result.value == pytest.approx(1e-9 / (fd.TOLERANCE * norm / 2.0))
 
-    def test_fail_names_the_parameter(self, inputs):
-        result, verdicts = self.judge(inputs, [4.0, 1.0 + 1e-6], [1e-9, 1e-9], [4.0, 1.0])
+    def test_fail_names_the_parameter(self, target):
+        result, verdicts = self.judge(target, [4.0, 1.0 + 1e-6], [1e-9, 1e-9], [4.0, 1.0])
         assert result.verdict is Verdict.FAIL
         assert result.reason is Reason.MISMATCH
         assert result.parameters == ("emissivity",)
         assert verdicts == [Verdict.PASS, Verdict.FAIL]
         assert result.value > result.fail_limit
 
-    def test_differences_too_noisy_to_tell(self, inputs):
-        result, verdicts = self.judge(inputs, [4.0, 1.0], [1e-9, 1e-3], [4.0, 1.0])
+    def test_differences_too_noisy_to_tell(self, target):
+        result, verdicts = self.judge(target, [4.0, 1.0], [1e-9, 1e-3], [4.0, 1.0])
         assert result.verdict is Verdict.INCONCLUSIVE
         assert result.reason is Reason.NOISE
         assert result.parameters == ("emissivity",)
         assert verdicts == [Verdict.PASS, Verdict.INCONCLUSIVE]
         assert result.detectable == pytest.approx(2e-3 / np.hypot(2.0, 2.0))
 
-    def test_no_signal(self, inputs):
-        result, _ = self.judge(inputs, [1e-4, 0.0], [1e-3, 1e-3], [1e-4, 1e-5])
+    def test_no_signal(self, target):
+        result, _ = self.judge(target, [1e-4, 0.0], [1e-3, 1e-3], [1e-4, 1e-5])
         assert result.verdict is Verdict.INCONCLUSIVE
         assert result.reason is Reason.NO_SIGNAL
 
-    def test_a_zero_gradient_never_passes(self, inputs):
-        result, _ = self.judge(inputs, [0.0, 0.0], [0.0, 0.0], [0.0, 0.0])
+    def test_a_zero_gradient_never_passes(self, target):
+        result, _ = self.judge(target, [0.0, 0.0], [0.0, 0.0], [0.0, 0.0])
         assert result.verdict is Verdict.INCONCLUSIVE
         assert result.reason is Reason.NO_SIGNAL
         assert result.bound is None
 
-    def test_a_gradient_claimed_zero_fails_where_there_is_one(self, inputs):
-        result, _ = self.judge(inputs, [4.0, 1.0], [1e-9, 1e-9], [0.0, 0.0])
+    def test_a_gradient_claimed_zero_fails_where_there_is_one(self, target):
+        result, _ = self.judge(target, [4.0, 1.0], [1e-9, 1e-9], [0.0, 0.0])
         assert result.verdict is Verdict.FAIL
         assert result.parameters == ("albedo", "emissivity")
 
-    def test_a_small_component_is_held_against_the_whole(self, inputs):
+    def test_a_small_component_is_held_against_the_whole(self, target):
         small = 1e-6  # of ‖g∘s‖ 2: below WEIGHTY
-        result, _ = self.judge(inputs, [4.0, small * 1.001], [0.0, 0.0], [4.0, small])
+        result, _ = self.judge(target, [4.0, small * 1.001], [0.0, 0.0], [4.0, small])
         assert result.verdict is Verdict.PASS
 
-    def test_a_weighty_component_is_held_against_itself(self, inputs):
+    def test_a_weighty_component_is_held_against_itself(self, target):
         weighty = 2e-3  # share 2e-3: 1e-8 of the whole would be 5e-6 of it
         error = 3e-6
-        result, _ = self.judge(inputs, [4.0, weighty * (1 + error)], [0.0, 0.0], [4.0, weighty])
-        assert error * weighty * 2.0 < fd.NORM_TOLERANCE * 2.0
+        result, _ = self.judge(target, [4.0, weighty * (1 + error)], [0.0, 0.0], [4.0, weighty])
+        assert error * weighty * 2.0 < fd.TOLERANCE * 2.0
         assert result.verdict is Verdict.FAIL
         assert result.parameters == ("emissivity",)
 
     @pytest.mark.parametrize("gradient", [[np.nan, 1.0], [np.nan, np.nan]])
-    def test_a_gradient_that_is_no_number_is_no_pass(self, inputs, gradient):
-        result, verdicts = self.judge(inputs, [4.0, 1.0], [1e-9, 1e-9], gradient, norm=2.8)
+    def test_a_gradient_that_is_no_number_is_no_pass(self, target, gradient):
+        result, verdicts = self.judge(target, [4.0, 1.0], [1e-9, 1e-9], gradient, norm=2.8)
         assert verdicts[0] is not Verdict.PASS
         assert result.verdict is not Verdict.PASS
 
-    def test_no_evidence_is_no_pass(self, inputs):
-        result, verdicts = self.judge(inputs, [np.nan, 1.0], [np.inf, 1e-9], [4.0, 1.0])
+    @pytest.mark.parametrize("slope, verdict", [(1.0, "NONSMOOTH"), (-0.5, "NONSMOOTH"),
+                                                (1.6, "FAIL"), (-0.6, "FAIL")])  # fmt: skip
+    def test_on_a_kink_the_claim_must_lie_between_both_slopes(self, target, slope, verdict):
+        bent = ((None, Kink(-1.0, 3.0, 0.1)),)  # along a step of 2
+        result, verdicts = self.judge(
+            target, [4.0, 0.5], [1e-9, 0.9], [4.0, slope], norm=2.0, kinks=bent
+        )
+        assert verdicts == [Verdict.PASS, Verdict(verdict)]
+        assert result.verdict is Verdict(verdict)
+        assert result.reason is {"FAIL": Reason.MISMATCH, "NONSMOOTH": Reason.KINK}[verdict]
+        assert result.parameters == ("emissivity",)
+        assert "slope -0.5 " in result.message
+
+    @pytest.mark.parametrize(
+        "changes, reason",
+        [
+            ({"solver": np.array([[0.0, 1.9e-3]])}, Reason.SOLVER),
+            ({"scores": np.array([1e10])}, Reason.OFFSET),
+            ({"scores": np.array([1e3])}, Reason.NOISE),
+        ],
+    )
+    def test_says_why_it_cannot_tell(self, target, changes, reason):
+        result, _ = self.judge(target, [4.0, 1.0], [1e-9, 1e-3], [4.0, 1.0], **changes)
+        assert result.verdict is Verdict.INCONCLUSIVE
+        assert result.reason is reason
+
+    def test_single_precision_is_named(self, target):
+        coarse = replace(target, dtype="float32")
+        result, _ = self.judge(coarse, [4.0, 1.0], [1e-9, 1e-3], [4.0, 1.0])
+        assert result.reason is Reason.DTYPE
+        assert result.dtype == "float32"
+
+    def test_no_evidence_is_no_pass(self, target):
+        result, verdicts = self.judge(target, [np.nan, 1.0], [np.inf, 1e-9], [4.0, 1.0])
         assert result.verdict is Verdict.INCONCLUSIVE
         assert result.parameters == ("albedo",)
         assert verdicts == [Verdict.INCONCLUSIVE, Verdict.PASS]
@@ -202,25 +244,28 @@ class TestConfirmAll:
         result, verdicts = judge(adjoint=2.0, tangent=2.1, autograd=2.0)
         assert result.verdict is Verdict.FAIL
         assert result.subject == "tangent"
-        assert result.message == "tangent differs from finite differences"
+        assert result.message.startswith("tangent differs from finite differences; albedo: ")
+        assert result.message.endswith("claimed 2.1, differences 2 ± 1.0e-10")
         assert verdicts == [[Verdict.PASS], [Verdict.FAIL], [Verdict.PASS]]
         result, _ = judge(adjoint=2.2, tangent=2.1)
-        assert result.message == "adjoint, tangent differ from finite differences"
+        assert result.message.startswith("adjoint, tangent differ from finite differences; albedo")
 
 
 class TestEstimate:
     def test_covers_the_gradient_of_the_model(self, short_twin):
         inputs = short_twin.inputs()
-        evidence = estimate(inputs)
+        target = of_inputs(inputs)
+        evidence = estimate(target)
         from lsm_verify.routes import ROUTES
 
         ((value, gradient),) = ROUTES["complex-step"].evaluate([inputs])[0]
         exact = flatten(inputs, gradient)
         assert evidence.scores[0] == pytest.approx(value, rel=1e-14)
-        assert np.all(np.abs(evidence.value[0] - exact) <= evidence.uncertainty[0])
-        norm = np.linalg.norm(exact * [inputs.scale(n) for n in inputs.wrt])
-        bounds = evidence.uncertainty[0] * [inputs.scale(n) for n in inputs.wrt] / norm
-        assert np.all(bounds < fd.NORM_TOLERANCE)
+        value, u = evidence.value[0] / target.unit, evidence.uncertainty[0] / target.unit
+        assert np.all(np.abs(value - exact) <= u)
+        assert evidence.component(0, 2) == (value[2], u[2])
+        norm = np.linalg.norm(exact * target.scale)
+        assert np.all(u * target.scale / norm < fd.TOLERANCE)
         assert evidence.evaluations == 6 * (2 * fd.PAIRS + 3 * 9) + 1
 
     def test_as_a_route_it_has_the_shapes_of_the_parameters(self, short_twin):

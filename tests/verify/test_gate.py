@@ -9,7 +9,7 @@ import pytest
 
 import lsm_verify as lv
 from lsm_verify.routes import ROUTES
-from lsm_verify.verify import finite_difference
+from lsm_verify.verify import finite_difference, target
 
 
 def altered(monkeypatch, name, change):
@@ -68,8 +68,10 @@ def test_a_wrong_objective_with_the_right_gradient_fails(case, monkeypatch):
 
 def test_differences_that_show_nothing_are_no_proof_if_asked_for(case, monkeypatch):
     monkeypatch.setattr(
-        finite_difference, "ladders",
-        lambda inputs, d, *a: [(0.25 ** np.arange(13), *np.full((2, 2, 13), np.nan)) for _ in d],
+        target, "ladders",
+        lambda inputs, d, largest, ratio, pairs: [
+            (largest / ratio ** np.arange(pairs), *np.full((2, 2, pairs), np.nan)) for _ in d
+        ],
     )  # fmt: skip
     asked = lv.verify(case, points=0, routes=["adjoint", "autograd", "finite-difference"])
     assert asked.exit_code == 3
@@ -125,8 +127,8 @@ def test_steps_of_differences_stay_where_the_model_means_something(tiny):
     wide = tiny(start={"thermal_conductivity": 0.3, "volumetric_heat_capacity": 2e6})
     wide = replace(wide, ranges={**wide.ranges, "thermal_conductivity": (0.1, 30.0)})
     inputs = wide.inputs()
-    assert np.all(finite_difference.units(inputs) <= [0.3, 2e6])
-    found = finite_difference.estimate(inputs)
+    assert np.all(target.units(inputs) <= [0.3, 2e6])
+    found = finite_difference.estimate(target.of_inputs(inputs))
     assert np.all(found.noise < 1e-10)
     assert lv.verify(wide, points=0, strict=True).exit_code == 0
 

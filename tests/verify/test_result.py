@@ -104,7 +104,16 @@ def small_report(value=1.0):
         title="a title",
         verdict=Verdict.FAIL,
         exit_code=1,
-        options=Options(("a", "b"), 2, 0, False, 1e-4),
+        options=Options(
+            routes=("a", "b"),
+            points=2,
+            seed=0,
+            strict=False,
+            fast=False,
+            jacobi_tolerance=1e-4,
+            tolerance=1e-8,
+            named=True,
+        ),
         checks=(failed,),
         points=(
             PointResult(
@@ -126,7 +135,10 @@ class TestJson:
             "points": 2,
             "seed": 0,
             "strict": False,
+            "fast": False,
             "jacobi_tolerance": 1e-4,
+            "tolerance": 1e-8,
+            "named": True,
         }
         assert type(data["verdict"]) is str
         assert data["checks"][0]["reason"] == Reason.DISAGREEMENT.value

@@ -5,8 +5,8 @@ import pytest
 
 from lsm_verify import Reason, Verdict, load_case
 from lsm_verify.routes import ROUTES
-from lsm_verify.verify.agreement import Sample, flatten
 from lsm_verify.verify.solver import TOLERANCE, judge_published
+from lsm_verify.verify.target import Sample, flatten
 
 TIGHT = 1e-11
 

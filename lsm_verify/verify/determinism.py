@@ -1,0 +1,103 @@
+"""Determinism: the same question twice, and with other numbers of threads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsm_verify.inputs import Inputs
+from lsm_verify.routes import autograd, scores_at
+from lsm_verify.verify.agreement import EPSILON, FAIL_Z, PASS_Z, pair_z
+from lsm_verify.verify.result import CheckResult, Reason, Verdict, judge
+from lsm_verify.verify.target import Sample, Target, flatten
+
+Array = NDArray[np.float64]
+
+
+def determinism(
+    target: Target,
+    samples: Mapping[str, Sample],
+    *,
+    point: str,
+    threads: Mapping[str, Callable[[int], Array]] | None = None,
+) -> CheckResult:
+    """Ask every route and the objective again: the answer must be the same, bit for bit.
+
+    PASS: bitwise equal on repeat, and within round-off across thread counts, whose spread is
+    reported. Otherwise INCONCLUSIVE up to 128 times the round-off, FAIL beyond.
+
+    Parameters
+    ----------
+    target : Target
+        The model at its point.
+    samples : mapping
+        Route name to its answer and round-off.
+    threads : mapping, optional
+        Name to ``answer(count)``, what is computed on ``count`` threads.
+    """
+    worst, unequal, evaluations = 0.0, [], 0
+    for name, first in samples.items():
+        one, again = (target.gradients(name, target.x[None])[0, 0] for _ in range(2))
+        evaluations += 2
+        if not np.array_equal(one, again):
+            unequal.append(name)
+            worst = max(worst, _distance(first, one, again, target.scale))
+    if not np.array_equal(target.scores(target.x[None]), target.scores(target.x[None])):
+        unequal.append("objective")
+        worst = np.inf
+    spreads = []
+    for name, answer in (threads or {}).items():
+        one, many = answer(1), answer(max(2, os.cpu_count() or 1))
+        evaluations += 2
+        if np.array_equal(one, many):
+            spreads.append(f"{name} bitwise equal")
+        else:
+            size = float(np.max(np.abs(one - many)) / np.max(np.abs(one)))
+            spreads.append(f"{name} equal to {size:.1e}")
+            if name in samples:
+                worst = max(worst, _distance(samples[name], one, many, target.scale))
+    verdict = judge(worst, PASS_Z, FAIL_Z)
+    if unequal and verdict is Verdict.PASS:
+        verdict = Verdict.INCONCLUSIVE
+    text = "repeats bitwise equal" if not unequal else f"not repeated: {', '.join(unequal)}"
+    if spreads:
+        text += f"; across thread counts {', '.join(spreads)}"
+    return CheckResult(
+        check="determinism",
+        point=point,
+        objective=target.objectives[0],
+        subject=", ".join(unequal or samples),
+        verdict=verdict,
+        primary=False,
+        statistic="max z",
+        value=worst,
+        pass_limit=PASS_Z,
+        fail_limit=FAIL_Z,
+        detectable=EPSILON,
+        reason=None if verdict is Verdict.PASS else Reason.NOT_REPEATABLE,
+        evaluations=evaluations,
+        dtype=target.dtype,
+        message=text,
+    )
+
+
+def _distance(sample: Sample, one: Array, other: Array, scale: Array) -> float:
+    """Largest difference of two answers of one route in units of its round-off."""
+    norm = float(np.linalg.norm(sample.gradient * scale))
+    a, b = (replace(sample, gradient=gradient) for gradient in (one, other))
+    return float(np.max(pair_z(a, b, norm, scale)))
+
+
+def threaded(inputs: Inputs) -> dict[str, Callable[[int], Array]]:
+    """Return what of our own model runs on several threads, to be asked with their number."""
+    moved = [
+        {name: inputs.parameters[name] * (1 + k / 64) for name in inputs.wrt} for k in range(16)
+    ]
+    return {
+        "autograd": lambda count: flatten(inputs, autograd([inputs], threads=count)[0][0][1]),
+        "forward sweep": lambda count: scores_at(inputs, moved, threads=count),
+    }

@@ -1,0 +1,212 @@
+"""The checks that any model gets at a point, in the order in which they build on each other."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from lsm_verify.verify import agreement, canaries, finite_difference, kinks, taylor
+from lsm_verify.verify import lines as lines_
+from lsm_verify.verify import points as points_
+from lsm_verify.verify.result import CheckResult, Options, PointResult, Reason, Verdict
+from lsm_verify.verify.target import Sample, Target
+
+Announce = Callable[[str], None]
+
+
+@dataclass
+class Run:
+    """Collects the results of one run of `verify`; ``caught`` collects its canaries."""
+
+    options: Options
+    announce: Announce
+    warn: Announce
+    checks: list[CheckResult] = field(default_factory=list)
+    points: list[PointResult] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    caught: dict[str, bool] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Add the time of a block to an account."""
+        begin = time.perf_counter()
+        yield
+        self.seconds[name] += time.perf_counter() - begin
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which of the shared checks run at a point.
+
+    ``differences``, ``taylor``: whether they run; ``most``: see `finite_difference.estimate`;
+    ``tolerance``: of differences and remainders; ``primary``: whether differences belong to the
+    gate; ``canaries``: whether corrupted answers are fed.
+    """
+
+    tolerance: float
+    differences: bool = True
+    taylor: bool = True
+    most: int | None = None
+    primary: bool = False
+    canaries: bool = False
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What differences of the objective say at a point, where they were taken."""
+
+    found: finite_difference.Estimate | None
+    lines: lines_.Lines | None
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What was found at a point: agreement per objective (none for a single route), differences."""
+
+    agreements: tuple[agreement.Agreement | None, ...]
+    norms: tuple[float, ...]
+    found: finite_difference.Estimate | None
+
+
+def examine(
+    run: Run,
+    target: Target,
+    samples: Mapping[str, list[Sample]],
+    plan: Plan,
+    *,
+    point: str,
+    seed: int,
+    rmse: Mapping[str, float] | None = None,
+    more: Callable[[int], tuple[dict[str, Sample], list[list[Verdict]]]] | None = None,
+) -> Examined:
+    """Run the shared checks at one point, on every objective, and describe the point.
+
+    ``more`` may add answers that are shown but judged elsewhere, with their verdicts.
+    """
+    agreements = agree(target, samples, point=point, seed=seed)
+    found = None
+    if plan.differences:
+        with run.timed("finite-difference"):
+            found = finite_difference.estimate(target, most=plan.most, seed=seed)
+    lines = None
+    if plan.taylor:
+        with run.timed("taylor"):
+            lines = lines_.along(target, seed)
+    evidence = Evidence(found, lines)
+    norms = []
+    for index, agreed in enumerate(agreements):
+        here = {name: s[index] for name, s in samples.items()}
+        norm = agreed.norm if agreed else _norm(target, here)
+        norms.append(norm)
+        covered = agreed is not None and agreed.result.covered
+        verdicts: list[list[Verdict]] = []
+        if agreed is not None:
+            run.checks.append(agreed.result)
+        if not covered:
+            verdicts += _by_differences(
+                run, target, evidence, here, plan, index=index, norm=norm, point=point, seed=seed
+            )
+        if plan.canaries and agreed is not None and agreed.result.verdict is Verdict.PASS:
+            run.caught |= canaries.of_agreement(target, here, index)
+        shown, judged = more(index) if more else ({}, [])
+        run.points.append(
+            points_.describe(
+                target,
+                {**here, **shown},
+                index=index,
+                agreed=agreed,
+                norm=norm,
+                point=point,
+                found=found,
+                verdicts=[*verdicts, *judged],
+                rmse=rmse if target.objectives[index] == "J" else None,
+            )
+        )
+    return Examined(tuple(agreements), tuple(norms), found)
+
+
+def _by_differences(
+    run: Run,
+    target: Target,
+    evidence: Evidence,
+    here: Mapping[str, Sample],
+    plan: Plan,
+    *,
+    index: int,
+    norm: float,
+    point: str,
+    seed: int,
+) -> list[list[Verdict]]:
+    """Hold the claims against differences of the objective: slopes, kinks, remainders."""
+    gradients = {name: s.gradient for name, s in here.items()}
+    found, lines = evidence.found, evidence.lines
+    verdicts: list[list[Verdict]] = []
+    if found is not None:
+        result, verdicts = finite_difference.confirm_all(
+            found,
+            index,
+            gradients,
+            norm,
+            point=point,
+            objective=target.objectives[index],
+            primary=plan.primary,
+            tolerance=plan.tolerance,
+        )
+        run.checks.append(result)
+        if plan.canaries and result.verdict is Verdict.PASS:
+            name = next(iter(here))
+            run.caught |= canaries.of_differences(found, index, here[name], norm, plan.tolerance)
+    if lines is not None:
+        run.checks.append(
+            kinks.judge(
+                target, lines, index, gradients, norm, point=point, primary=plan.primary, seed=seed
+            )
+        )
+        run.checks.append(
+            taylor.taylor(
+                target,
+                lines,
+                index,
+                gradients,
+                norm,
+                point=point,
+                seed=seed,
+                tolerance=plan.tolerance,
+            )
+        )
+    return verdicts
+
+
+def agree(
+    target: Target, samples: Mapping[str, list[Sample]], *, point: str, seed: int
+) -> list[agreement.Agreement | None]:
+    """Compare the exact routes on every objective; a probe that passes covers a misfit of 0."""
+    if len(samples) < 2:
+        return [None] * len(target.objectives)
+    agreements = [
+        agreement.compare(
+            target,
+            {name: s[index] for name, s in samples.items()},
+            point=point,
+            objective=objective,
+            seed=seed,
+        )
+        for index, objective in enumerate(target.objectives)
+    ]
+    if agreements[-1].result.verdict is Verdict.PASS:
+        agreements = [
+            replace(a, result=replace(a.result, covered=a.result.reason is Reason.NO_SIGNAL))
+            for a in agreements
+        ]
+    return list(agreements)
+
+
+def _norm(target: Target, samples: Mapping[str, Sample]) -> float:
+    """‖g∘s‖ of the only claim there is."""
+    return max(float(np.linalg.norm(s.gradient * target.scale)) for s in samples.values())

@@ -1,0 +1,107 @@
+"""Replaying a result: the same question again, and whether the answer is the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lsm_verify.cases import Case
+from lsm_verify.cases.serial import case_from_json, read_case
+from lsm_verify.errors import InputError
+from lsm_verify.verify.result import SCHEMA_VERSION, Report
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What a file asks: a case or the name of a target, options, and the answer it holds."""
+
+    case: Case | None
+    target: str
+    options: dict[str, Any]
+    before: dict[str, Any] = field(default_factory=dict)
+
+
+def read(path: Path) -> Replay:
+    """Read a report (``check --json``) or a case (a counterexample of `lsm_verify.strategies`).
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, is no JSON, or holds neither.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}; check the name.") from None
+    except ValueError as error:
+        raise InputError(f"{path} is no JSON ({error}); give a file of check --json.") from None
+    if isinstance(content, dict) and content.get("kind") == "case":
+        return Replay(read_case(path), "", {})
+    replay = content.get("replay") if isinstance(content, dict) else None
+    if not isinstance(replay, dict) or not isinstance(content.get("options"), dict):
+        raise InputError(
+            f"{path} is neither a result of check --json nor a case; give one of them."
+        )
+    if content.get("schema_version") != SCHEMA_VERSION:
+        raise InputError(
+            f"{path} has schema version {content.get('schema_version')}; {SCHEMA_VERSION} is "
+            "wanted: replay it with the version that wrote it, see its provenance."
+        )
+    options = _options(path, content["options"])
+    if replay.get("kind") == "case":
+        try:
+            case = case_from_json(replay["case"])
+        except (KeyError, ValueError) as error:
+            raise InputError(f"{path} holds a damaged case: {error}") from None
+        return Replay(case, "", options, content)
+    target = replay.get("target")
+    if not isinstance(target, str) or not target:
+        raise InputError(
+            f"{path} is of a problem made in Python, which no file can hold; call verify again "
+            f"with seed={options['seed']}."
+        )
+    return Replay(None, target, options, content)
+
+
+def _options(path: Path, written: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keyword arguments of `verify` from the options of a report."""
+    wanted = ("points", "seed", "strict", "fast", "jacobi_tolerance", "tolerance")
+    missing = [name for name in (*wanted, "named", "routes") if name not in written]
+    if missing:
+        raise InputError(f"{path} lacks option {missing[0]!r}; write it anew with check --json.")
+    options = {name: written[name] for name in wanted}
+    options["routes"] = list(written["routes"]) if written["named"] else None
+    return options
+
+
+def compare(before: Mapping[str, Any], report: Report) -> str:
+    """Say in a line whether a replayed report gives what the file holds."""
+    if not before:
+        return ""
+    after = report.to_json()
+    if before.get("verdict") != after["verdict"]:
+        return f"replay: the verdict was {before.get('verdict')} and is now {after['verdict']}"
+    old, new = _gradients(before), _gradients(after)
+    if old.keys() != new.keys():
+        return "replay: same verdict; the gradients are not those of the file"
+    same = sum(old[key] == new[key] for key in new)
+    text = f"replay: same verdict; {same} of {len(new)} derivatives equal to the last bit"
+    if same < len(new):
+        apart = max(
+            abs(old[k] - new[k]) / max(abs(old[k]), abs(new[k])) for k in new if old[k] != new[k]
+        )
+        text += f", the others within {apart:.1e}"
+    return text
+
+
+def _gradients(content: Mapping[str, Any]) -> dict[tuple[str, ...], float]:
+    return {
+        (point["point"], point["objective"], row["parameter"], str(row["component"]), route): value
+        for point in content.get("points", [])
+        for row in point["rows"]
+        for route, value in row["gradients"].items()
+        if value is not None
+    }

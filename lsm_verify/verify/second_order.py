@@ -1,0 +1,98 @@
+"""What the Hessian check is asked for a case, and for any problem that claims products."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsm_verify.inputs import Inputs
+from lsm_verify.routes import ROUTES, hessian_products, torch_hessian_products
+from lsm_verify.verify import hessian
+from lsm_verify.verify.problem import Problem
+from lsm_verify.verify.result import CheckResult
+from lsm_verify.verify.target import Target, flatten, of_inputs, unflatten
+
+DIRECTIONS = 4
+"""Random directions: each costs a double backward and 80 gradients of the adjoint."""
+
+Array = NDArray[np.float64]
+
+
+def of_case(inputs: Inputs, *, point: str, seed: int) -> list[CheckResult]:
+    """Check the Hessian products of double backward and of the hand-derived second order."""
+    target = of_inputs(inputs, [ROUTES["adjoint"]])
+    directions = _directions(target, seed)
+    changes = [unflatten(inputs, target.scale * v) for v in directions]
+    answers = {
+        "tangent over adjoint": hessian_products(inputs, changes),
+        "double backward": torch_hessian_products(inputs, changes),
+    }
+    results: list[CheckResult] = []
+    for index, objective in enumerate(target.objectives):
+        claims = {
+            route: [target.scale * flatten(inputs, found[index]) for found in each]
+            for route, each in answers.items()
+        }
+        results += hessian.hessian(
+            {route: _looked_up(directions, rows) for route, rows in claims.items()},
+            _slope(target, "adjoint", index),
+            directions,
+            point=point,
+            objective=objective,
+            seed=seed,
+            names=[name for name, _ in target.labels],
+            reach=target.unit / target.scale,
+        )
+    return results
+
+
+def of_problem(
+    problem: Problem, target: Target, route: str, *, point: str, seed: int, tolerance: float
+) -> list[CheckResult]:
+    """Check the Hessian products that a problem claims against differences of its gradient."""
+
+    def product(name: str) -> Callable[[Array], Array]:
+        what, function = f"Hessian product {name!r}", problem.hessian_products[name]
+
+        def multiply(v: Array) -> Array:
+            answer = problem.call(what, function, target.x, problem.form(target.scale * v))
+            return np.asarray(target.scale * problem.vector(what, answer, target.x))
+
+        return multiply
+
+    return list(
+        hessian.hessian(
+            {name: product(name) for name in problem.hessian_products},
+            _slope(target, route, 0),
+            _directions(target, seed),
+            point=point,
+            objective=target.objectives[0],
+            seed=seed,
+            names=[name for name, _ in target.labels],
+            tolerance=tolerance,
+        )
+    )
+
+
+def _directions(target: Target, seed: int) -> Array:
+    rng = np.random.default_rng([seed, 3])
+    return rng.standard_normal((DIRECTIONS, target.x.size))
+
+
+def _slope(target: Target, route: str, index: int) -> Callable[[Array], Array]:
+    """Return the scaled gradient at an offset in units of the scales."""
+
+    def slope(offset: Array) -> Any:
+        point = target.x + target.scale * offset
+        return target.scale * target.gradients(route, point[None])[index, 0]
+
+    return slope
+
+
+def _looked_up(directions: Array, rows: list[Array]) -> Callable[[Array], Array]:
+    """Return products that were found for all directions at once."""
+    known = {v.tobytes(): row for v, row in zip(directions, rows, strict=True)}
+    return lambda v: known[np.ascontiguousarray(v).tobytes()]

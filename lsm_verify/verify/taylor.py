@@ -1,0 +1,185 @@
+"""Taylor remainder: the odd part falls with the third power of the step, if the slope is right.
+
+|J(p + h v) - J(p - h v) - 2 h ⟨g, v⟩| = h³ |J'''| / 3 + O(h⁵), and 2 h |⟨g - ∇J, v⟩| takes over for
+small h if the gradient g is wrong. The window of steps is chosen from the noise, not by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsm_verify.verify import kinks
+from lsm_verify.verify.lines import RATIO, Lines
+from lsm_verify.verify.result import CheckResult, Reason, Verdict
+from lsm_verify.verify.target import Target
+
+ORDER = 3.0
+WIDTH = 0.1
+"""The rate passes within this of three, to both sides."""
+
+ABOVE_NOISE = 30.0
+"""A remainder counts from this many times the noise: its logarithm is then known to 3 %."""
+
+FEWEST, MOST = 4, 6
+"""Points of the window: the smallest steps above the noise, farthest from the higher terms."""
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Remainder:
+    """The odd remainder along one direction.
+
+    ``rate`` is not-a-number where fewer than four points stand out of the noise; ``window`` are the
+    first and last step of it; ``error`` is what the smallest remainder leaves for |⟨g - ∇J, v⟩|;
+    ``linear`` and ``linear_uncertainty`` estimate that error by extrapolation to h → 0;
+    ``visible`` is the error that would have moved the rate out of its limits.
+    """
+
+    rate: float
+    window: tuple[float, ...]
+    error: float
+    linear: float
+    linear_uncertainty: float
+    visible: float
+
+
+def remainder(steps: Array, plus: Array, minus: Array, slope: float, noise: float) -> Remainder:
+    """Evaluate the odd remainder of one direction from a ladder.
+
+    Parameters
+    ----------
+    steps, plus, minus : (pairs,) array
+        Falling steps and the objective at p ± h v.
+    slope : float
+        Claimed ⟨g, v⟩.
+    noise : float
+        Standard deviation of the objective's noise.
+    """
+    signed = plus - minus - 2 * steps * slope
+    size = np.abs(signed)
+    error = (size + 3 * noise) / (2 * steps)
+    clear = np.isfinite(size) & (size > ABOVE_NOISE * noise)
+    certified = float(np.min(error, where=np.isfinite(size), initial=np.inf))
+    # The run of clear points that ends at the smallest step: beyond it noise rules.
+    ends = np.flatnonzero(clear)
+    if not ends.size:
+        return Remainder(np.nan, (), certified, 0.0, certified, certified)
+    last = int(ends[-1])
+    first = last
+    while first > 0 and clear[first - 1] and last - first + 1 < MOST:
+        first -= 1
+    if last - first + 1 < FEWEST:
+        return Remainder(np.nan, (), certified, 0.0, certified, certified)
+    h, r = steps[first : last + 1], size[first : last + 1]
+    i, j = np.triu_indices(h.size, 1)
+    rate = float(np.median(np.log(r[i] / r[j]) / np.log(h[i] / h[j])))
+    # signed / 2h = error + c h²: one extrapolation over the last three points, checked by itself.
+    e = signed[last - 2 : last + 1] / (2 * steps[last - 2 : last + 1])
+    limit = (RATIO**2 * e[1:] - e[:-1]) / (RATIO**2 - 1)
+    sigma = 2 * noise / steps[last]
+    return Remainder(
+        rate,
+        (float(h[0]), float(h[-1])),
+        certified,
+        float(abs(limit[1])),
+        float(abs(limit[1] - limit[0]) + 3 * sigma),
+        # Over the window the rate moves by about the share of the linear term at its last step.
+        float(WIDTH * r[-1] / (2 * h[-1])),
+    )
+
+
+def taylor(
+    target: Target,
+    lines: Lines,
+    index: int,
+    gradients: Mapping[str, Array],
+    norm: float,
+    *,
+    point: str,
+    seed: int,
+    tolerance: float,
+) -> CheckResult:
+    """Test the remainder of every claimed gradient along the random lines.
+
+    PASS iff every rate lies within 3 ± 0.1; where all lies below the noise (J linear along v) the
+    bound that the noise leaves is judged instead. FAIL iff a rate is off and the linear error that
+    explains it exceeds ``tolerance`` ‖g∘s‖ by more than its uncertainty. Lines across a kink are
+    judged by `kinks`, not here.
+    """
+    bent = kinks.along(lines, index)
+    smooth = [k for k in range(len(lines.rows)) if bent[k] is None]
+    size = lines.size[smooth]
+    found = {
+        name: [_remainder(lines, index, k, g) for k in smooth] for name, g in gradients.items()
+    }
+    verdicts = {
+        name: [_judge(r, a) for r, a in zip(each, tolerance * norm * size, strict=True)]
+        for name, each in found.items()
+    }
+    flat = [v for each in verdicts.values() for v in each]
+    order = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
+    verdict = next((v for v in order if v in flat), Verdict.INCONCLUSIVE)
+    rates = np.array([r.rate for each in found.values() for r in each])
+    reason: Reason | None = None
+    if verdict is Verdict.FAIL and len(smooth) == len(bent):
+        reason = Reason.RATE
+    elif len(smooth) < len(bent) and verdict is not Verdict.PASS:
+        # Beside a kink that some lines cross no line can be trusted to be smooth.
+        verdict, reason = Verdict.INCONCLUSIVE, Reason.KINK
+    elif not norm > 0:
+        verdict, reason = Verdict.INCONCLUSIVE, Reason.NO_SIGNAL
+    elif verdict is Verdict.INCONCLUSIVE:
+        reason = Reason.NOISE if np.any(np.isnan(rates)) else Reason.BORDERLINE
+    errors = [np.array([r.error for r in each]) / size for each in found.values()]
+    visible = [np.array([r.visible for r in each]) / size for each in found.values()]
+    windows = [r.window for each in found.values() for r in each if r.window]
+    return CheckResult(
+        check="taylor",
+        point=point,
+        objective=target.objectives[index],
+        subject=", ".join([n for n, each in verdicts.items() if verdict in each] or gradients),
+        verdict=verdict,
+        primary=False,
+        statistic=f"max |rate - {ORDER:g}|",
+        value=float(np.max(np.abs(rates[~np.isnan(rates)] - ORDER), initial=0.0)),
+        pass_limit=WIDTH,
+        fail_limit=WIDTH,
+        bound=float(np.max(errors) / norm) if norm > 0 and flat else None,
+        detectable=float(np.max(visible) / norm) if norm > 0 and flat else None,
+        reason=reason,
+        evaluations=lines.evaluations,
+        seed=seed,
+        dtype=target.dtype,
+        message=_message(rates),
+        steps=(max(w[0] for w in windows), min(w[-1] for w in windows)) if windows else (),
+    )
+
+
+def _remainder(lines: Lines, index: int, k: int, gradient: Array) -> Remainder:
+    steps, plus, minus = lines.ladders[k]
+    slope = float(lines.rows[k] @ gradient)
+    return remainder(steps, plus[index], minus[index], slope, float(lines.noise[index, k]))
+
+
+def _judge(r: Remainder, allowed: float) -> Verdict:
+    if np.isnan(r.rate):  # linear along v, or all noise: what is left is the noise's bound
+        return Verdict.PASS if r.error <= allowed else Verdict.INCONCLUSIVE
+    if abs(r.rate - ORDER) <= WIDTH:
+        return Verdict.PASS
+    if r.linear - r.linear_uncertainty > allowed:
+        return Verdict.FAIL
+    return Verdict.INCONCLUSIVE
+
+
+def _message(rates: Array) -> str:
+    seen = rates[~np.isnan(rates)]
+    quiet = int(np.sum(np.isnan(rates)))
+    text = f"rates {seen.min():.3f} to {seen.max():.3f}" if seen.size else "no rate"
+    if quiet:
+        text += f"; {quiet} of {rates.size} directions all below the noise: a bound, not a rate"
+    return text

@@ -1,0 +1,1 @@
+"""What other gradient checkers say of errors that were planted on purpose."""

@@ -1,0 +1,174 @@
+"""Calibrate the limits of the checks on drawn columns, and count what the whole gate says of them.
+
+Run from the repository. ``python tools/calibrate.py --count 1000`` takes every statistic on 1,000
+columns (some twenty minutes on two cores) and writes reports/calibration.json, calibration.md and
+figures/calibration.png. ``python tools/calibrate.py --clean 1000`` runs `lsm_verify.verify` on as
+many and adds the verdicts to the same files; ``--first`` begins at another column.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import matplotlib as mpl
+import numpy as np
+
+import lsm_verify as lv
+from lsm_verify.files import replacing, write_text
+from lsm_verify.verify.calibration import (
+    LIMITS,
+    SEED,
+    Measured,
+    complaints,
+    gate,
+    measure,
+    summarise,
+)
+from lsm_verify.verify.provenance import provenance
+
+FOLDER = Path(__file__).parents[1] / "reports"
+
+# ruff: noqa: E501 - lines of the page are as long as they are
+PAGE = """\
+# Calibration of the limits
+
+Made by `python tools/calibrate.py`; the numbers are in `calibration.json`. A test recomputes a part
+and compares. Every statistic is taken on {{ count }} drawn columns (`lsm_verify.verify.draws`, seed
+{{ seed }}): like the twin, like Phoenix, layered soil on stretched grids, steps of 5 to 60 minutes,
+parameters in every form, noisy observations with gaps.
+
+| statistic | median | 99 % | 99.9 % | largest | PASS up to | FAIL beyond | beyond PASS |
+|---|---|---|---|---|---|---|---|
+{% for name, s in statistics.items() -%}
+| {{ name|replace("|", "∣") }} | {{ "%.2g"|format(s.quantiles["0.5"]) }} | {{ "%.2g"|format(s.quantiles["0.99"]) }} | {{ "%.2g"|format(s.quantiles["0.999"]) }} | {{ "%.2g"|format(s.max) }} | {{ "%g"|format(s.pass_limit) }} | {{ "%g"|format(s.fail_limit) }} | {{ s.beyond_pass }} |
+{% endfor %}
+|error|/U is that of a difference quotient against the complex step; U must cover it (at most 1).
+U s/‖g∘s‖ is the reach of differences; beyond the tolerance they are inconclusive.
+
+Verdicts of these checks: {% for v, n in verdicts.items() %}{{ v }} {{ n }}{{ ", " if not loop.last }}{% endfor %}.
+{%- for reason, n in reasons.items() %}
+- {{ n }} × {{ reason }}
+{%- endfor %}
+
+![distributions and limits](figures/calibration.png)
+{% if gate %}
+## The whole gate on clean columns
+
+`lsm_verify.verify(case, points=0)` on {{ gate.count }} drawn cases, at their start and truth:
+{% for v, n in gate.runs.items() %}{{ v }} {{ n }}{{ ", " if not loop.last }}{% endfor %}. Single checks:
+{% for v, n in gate.checks.items() %}{{ v }} {{ n }}{{ ", " if not loop.last }}{% endfor %}.
+{%- for reason, n in gate.reasons.items() %}
+- {{ n }} × {{ reason }}
+{%- endfor %}
+{% endif %}
+## Made with
+
+{% for name, value in provenance.items() -%}
+- {{ name }}: {{ value }}
+{% endfor %}"""
+
+
+def spread(function: Callable[[int], Any], indices: range, jobs: int) -> Iterator[Any]:
+    """Call a function for every index, in several processes, and say how far it has come."""
+    for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(name, "1")  # the columns are small and the processes many
+    begin = time.perf_counter()
+    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
+        for done, result in enumerate(pool.imap_unordered(function, indices, chunksize=4), 1):
+            if done % 50 == 0 or done == len(indices):
+                rate = 60 * done / (time.perf_counter() - begin)
+                print(f"{done} of {len(indices)}, {rate:.0f} per minute", file=sys.stderr)
+            yield result
+
+
+def count_gate(reports: list[dict[str, Any]]) -> dict[str, Any]:
+    """Count verdicts of runs and of checks, with the reasons of all that is not PASS."""
+    said = [tuple(check) for report in reports for check in report["checks"]]
+    return {
+        "count": len(reports),
+        "runs": dict(sorted(Counter(r["verdict"] for r in reports).items())),
+        "exit_codes": dict(sorted(Counter(str(r["exit_code"]) for r in reports).items())),
+        "checks": dict(sorted(Counter(verdict for _, verdict, _ in said).items())),
+        "reasons": dict(
+            sorted(Counter(f"{c}: {v}, {why}" for c, v, why in said if v != "PASS").items())
+        ),
+        "not_passed": sorted(r["index"] for r in reports if r["verdict"] != "PASS"),
+    }
+
+
+def draw(measured: list[Measured], path: Path) -> None:
+    """Plot the share of columns beyond each value, with the limits."""
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(2, 4, figsize=(12, 5.2), sharey=True)
+    for axis, (name, (passes, fails)) in zip(axes.flat, LIMITS.items(), strict=True):
+        values = np.sort([m.values[name] for m in measured])
+        beyond = 1.0 - np.arange(values.size) / values.size
+        axis.step(np.maximum(values, 1e-16), beyond, where="post", color="C0")
+        axis.axvline(passes, color="C2", label="PASS up to")
+        if fails != passes:
+            axis.axvline(fails, color="C3", linestyle="--", label="FAIL beyond")
+        axis.set_xscale("log")
+        axis.set_yscale("log")
+        axis.set_title(name, fontsize=8)
+        axis.legend(fontsize=7, loc="lower left")
+        axis.tick_params(labelsize=7)
+    for axis in axes[:, 0]:
+        axis.set_ylabel("share of columns beyond", fontsize=8)
+    figure.suptitle(f"{len(measured)} clean columns and the limits of the checks", fontsize=10)
+    figure.tight_layout()
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=130)
+
+
+def write(content: dict[str, Any]) -> None:
+    """Write numbers and page."""
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False
+    )
+    text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)
+    write_text(FOLDER / "calibration.json", text + "\n")
+    write_text(FOLDER / "calibration.md", environment.from_string(PAGE).render(content) + "\n")
+
+
+def main() -> int:
+    """Calibrate, or count verdicts of the gate; the exit code is 1 if clean code does not pass."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, help="columns on which every statistic is taken")
+    parser.add_argument("--clean", type=int, help="cases on which the whole gate runs")
+    parser.add_argument("--first", type=int, default=0, help="number of the first column")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
+    options = parser.parse_args()
+    if not (options.count or options.clean):
+        parser.error("nothing asked for; give --count 1000 or --clean 1000")
+    path = FOLDER / "calibration.json"
+    content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"gate": None}
+    made = {"seed": SEED, "version": lv.__version__, "provenance": provenance({})}
+    if options.count:
+        indices = range(options.first, options.first + options.count)
+        measured = list(spread(measure, indices, options.jobs))
+        content |= summarise(measured) | made
+        draw(measured, FOLDER / "figures" / "calibration.png")
+    if options.clean:
+        indices = range(options.first, options.first + options.clean)
+        content["gate"] = count_gate(list(spread(gate, indices, options.jobs)))
+    write(content)
+    wrong = complaints(content)
+    for line in wrong:
+        print(line, file=sys.stderr)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
