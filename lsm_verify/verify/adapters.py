@@ -165,15 +165,15 @@ def from_jax(
     if forward or (forward is None and few and works(lambda: ahead(start))):
         gradients[FORWARD_MODE] = ahead
     second = hessian or (hessian is None and works(lambda: product(start, start)))
-    title = name or title_of(function, "function")
-    if np.dtype(np.float32) in kinds.values() and not jax.config.jax_enable_x64:
-        title += " (float32: jax_enable_x64 is off)"
+    single = np.dtype(np.float32) in kinds.values() and not jax.config.jax_enable_x64
+    notes = ("JAX computes in float32: jax_enable_x64 is off, switch it on.",) if single else ()
     return Problem(
         lambda p: np.asarray(function(cast(p))),
         start,
         gradients=gradients,
         hessian_products={"forward-over-reverse": product} if second else {},
-        name=title,
+        name=name or title_of(function, "function"),
+        notes=notes,
         **options,
     )
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from lsm_verify.verify import agreement, dot_product, finite_difference
 from lsm_verify.verify.result import CheckResult, Reason, Verdict
-from lsm_verify.verify.target import Sample, Target
+from lsm_verify.verify.target import Sample, Target, norm_of
 
 SIZE = 1e-6
 """Relative error of one component."""
@@ -26,10 +26,15 @@ def of_agreement(target: Target, samples: Mapping[str, Sample], index: int) -> d
     """Feed the agreement of routes; say of each canary whether it was caught."""
     name, first = next(iter(samples.items()))
     caught = {}
-    for what, corrupted in _corrupt(target, first, SIZE).items():
+    size = max(SIZE, BEYOND * target.shared / _share(target, first))
+    for what, corrupted in _corrupt(target, first, size).items():
         fed = {**samples, name: replace(first, gradient=corrupted)}
         judged = agreement.compare(
-            target, fed, point="", objective=target.objectives[index], seed=0
+            target,
+            fed,
+            point="",
+            objective=target.objectives[index],
+            seed=0,
         )
         caught[f"agreement, {what}"] = judged.result.verdict is Verdict.FAIL
     return caught
@@ -40,8 +45,7 @@ def of_differences(
 ) -> dict[str, bool]:
     """Feed the comparison with finite differences."""
     target = found.target
-    share = np.max(np.abs(sample.gradient) * target.scale) / norm
-    size = max(SIZE, BEYOND * tolerance / share)
+    size = max(SIZE, BEYOND * tolerance / _share(target, sample))
     corrupted = _corrupt(target, sample, size)["one component"]
     result, _ = finite_difference.confirm(
         found, index, corrupted, norm, point="", objective="", subject="", tolerance=tolerance
@@ -60,6 +64,12 @@ def of_steps(terms: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, bool]:
     return caught
 
 
+def _share(target: Target, sample: Sample) -> float:
+    """Share of ‖g∘s‖ that the weightiest number has."""
+    scaled = np.abs(sample.gradient) * target.scale
+    return float(np.max(scaled)) / norm_of(scaled)
+
+
 def _fails(left: np.ndarray, right: np.ndarray) -> bool:
     return dot_product.eta_of(left, right) > dot_product.STEP_FAIL_ETA
 
@@ -71,9 +81,10 @@ def _corrupt(target: Target, sample: Sample, size: float) -> dict[str, np.ndarra
     one[j] *= 1 + size
     result = {"one component": one}
     here = np.flatnonzero(target.owners == target.labels[j][0])
-    if here.size > 1 and np.ptp(sample.gradient[here]) > 0:
-        late = sample.gradient.copy()
-        late[here] = np.roll(late[here], 1)
+    late = sample.gradient.copy()
+    late[here] = np.roll(late[here], 1)
+    moved = np.max(np.abs(late - sample.gradient) * target.scale)
+    if moved > size * norm_of(sample.gradient * target.scale):  # else it is no corruption
         result["one step late"] = late
     return result
 

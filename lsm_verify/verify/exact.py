@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erfc, erfcx
 
 from lsm_verify.inputs import Inputs
 from lsm_verify.observations import Series
@@ -121,6 +120,8 @@ def half_space() -> Solution:
     Runs start when the surface has warmed for six hours: at first the flux jumps, and no scheme
     has its order there.
     """
+    from scipy.special import erfc, erfcx
+
     cold, warm, H = 285.0, 300.0, 20.0
 
     def temperature(t: Array, z: Array) -> Array:

@@ -8,13 +8,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
 from lsm_verify.verify import agreement, canaries, finite_difference, kinks, taylor
 from lsm_verify.verify import lines as lines_
 from lsm_verify.verify import points as points_
 from lsm_verify.verify.result import CheckResult, Options, PointResult, Reason, Verdict
-from lsm_verify.verify.target import Sample, Target
+from lsm_verify.verify.target import Sample, Target, norm_of
 
 Announce = Callable[[str], None]
 
@@ -46,7 +44,7 @@ class Plan:
 
     ``differences``, ``taylor``: whether they run; ``most``: see `finite_difference.estimate`;
     ``tolerance``: of differences and remainders; ``primary``: whether differences belong to the
-    gate; ``canaries``: whether corrupted answers are fed.
+    gate; ``canaries``: whether corrupted answers are fed; ``agreement``: see `agreement.compare`.
     """
 
     tolerance: float
@@ -55,6 +53,7 @@ class Plan:
     most: int | None = None
     primary: bool = False
     canaries: bool = False
+    agreement: float = agreement.TOLERANCE
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def examine(
 
     ``more`` may add answers that are shown but judged elsewhere, with their verdicts.
     """
-    agreements = agree(target, samples, point=point, seed=seed)
+    agreements = agree(target, samples, point=point, seed=seed, tolerance=plan.agreement)
     found = None
     if plan.differences:
         with run.timed("finite-difference"):
@@ -178,13 +177,19 @@ def _by_differences(
                 point=point,
                 seed=seed,
                 tolerance=plan.tolerance,
+                bias=found.bias(index) if found else 0.0,
             )
         )
     return verdicts
 
 
 def agree(
-    target: Target, samples: Mapping[str, list[Sample]], *, point: str, seed: int
+    target: Target,
+    samples: Mapping[str, list[Sample]],
+    *,
+    point: str,
+    seed: int,
+    tolerance: float = agreement.TOLERANCE,
 ) -> list[agreement.Agreement | None]:
     """Compare the exact routes on every objective; a probe that passes covers a misfit of 0."""
     if len(samples) < 2:
@@ -196,6 +201,7 @@ def agree(
             point=point,
             objective=objective,
             seed=seed,
+            tolerance=tolerance,
         )
         for index, objective in enumerate(target.objectives)
     ]
@@ -209,4 +215,4 @@ def agree(
 
 def _norm(target: Target, samples: Mapping[str, Sample]) -> float:
     """‖g∘s‖ of the only claim there is."""
-    return max(float(np.linalg.norm(s.gradient * target.scale)) for s in samples.values())
+    return max(norm_of(s.gradient * target.scale) for s in samples.values())

@@ -18,7 +18,7 @@ from lsm_verify.verify import kinks
 from lsm_verify.verify.directions import Directions, along_parameters
 from lsm_verify.verify.noise import POINTS, ecnoise
 from lsm_verify.verify.result import CheckResult, Reason, Verdict
-from lsm_verify.verify.target import Target, of_inputs, unflatten
+from lsm_verify.verify.target import Ladder, Target, norm_of, of_inputs, unflatten
 
 PAIRS = 13
 RATIO = 4.0
@@ -65,6 +65,10 @@ class Estimate:
     kinks: tuple[tuple[kinks.Kink | None, ...], ...]
     change: Array
     evaluations: int
+
+    def bias(self, index: int) -> float:
+        """Return the solver's share of the uncertainty of one objective's gradient, as a norm."""
+        return norm_of(self.solver[index] / self.along.size)
 
     def component(self, index: int, j: int) -> tuple[float, float] | None:
         """Return the derivative by one number and its uncertainty, where that was taken."""
@@ -138,7 +142,7 @@ def estimate(target: Target, *, most: int | None = None, seed: int = 0) -> Estim
     value, uncertainty, noise, change = (np.empty(shape) for _ in range(4))
     bent: list[tuple[kinks.Kink | None, ...]] = []
     for o in range(shape[0]):
-        noise[o] = noise_levels([[line[o] for line in three] for three in lines], target.epsilon)
+        noise[o] = noise_along(lines, rungs, o, target.epsilon)
         for j, (steps, plus, minus) in enumerate(rungs):
             value[o, j], uncertainty[o, j] = richardson(steps, plus[o], minus[o], noise[o, j])
             ends = np.concatenate([plus[o], minus[o]])
@@ -207,6 +211,17 @@ def _lines(target: Target, rows: Array, spacing: float) -> list[list[Array]]:
     return [[lines[:, j, c] for c in range(3)] for j in range(len(rows))]
 
 
+def noise_along(
+    lines: Sequence[Sequence[Array]], rungs: Sequence[Ladder], o: int, epsilon: float
+) -> Array:
+    """Noise of one objective along every direction, from its short lines and its ladder."""
+    own = [[line[o] for line in three] for three in lines]
+    stairs = [
+        _stair(three, plus[o], minus[o]) for three, (_, plus, minus) in zip(own, rungs, strict=True)
+    ]
+    return np.maximum(noise_levels(own, epsilon), stairs)
+
+
 def noise_levels(lines: Sequence[Sequence[Array]], epsilon: float) -> Array:
     """Noise level of one objective along every direction: the largest of its lines.
 
@@ -223,6 +238,17 @@ def noise_levels(lines: Sequence[Sequence[Array]], epsilon: float) -> Array:
         for three in lines
     ]
     return np.asarray(np.maximum(np.fmax(levels, np.median(seen) if seen.size else 0.0), floor))
+
+
+def _stair(three: Sequence[Array], plus: Array, minus: Array) -> float:
+    """Height of a step of a function that stands still over short lines: rounded, say.
+
+    It is the smallest change that the ladder shows; zero where the function moves, or never does.
+    """
+    if any(_moves(line) for line in three):
+        return 0.0
+    change = np.abs(plus - minus)
+    return float(np.min(change[change > 0], initial=np.inf)) if np.any(change > 0) else 0.0
 
 
 def _moves(line: Array) -> bool:

@@ -29,12 +29,14 @@ from lsm_verify.verify.taylor import ORDER, WIDTH
 TOLERANCE = 1e-8
 """Largest certified error of any component, in units of ‖H‖, the root mean square of ‖Hv‖."""
 
-PASS_ETA, FAIL_ETA = 16.0, 64.0
-"""Limits of η of the symmetry. Of 200 drawn columns the hand adjoint gave 0.2 at most, torch's
-double backward 3.8; ``test_clean_products_stay_below_the_limits`` draws them anew."""
+PASS_ETA, FAIL_ETA = 64.0, 256.0
+"""Limits of η of the symmetry. On 1,400 objectives of drawn columns the hand adjoint gave 0.8 at
+most, torch's double backward 30 (99 % below 6.2), by heat flux through thin layers;
+``test_clean_products_stay_below_the_limits`` draws anew."""
 
 SIGNAL = 10.0
-"""The terms of ⟨Hu, v⟩ must exceed their unit of round-off by this factor to count as a signal."""
+"""The terms of ⟨Hu, v⟩ must exceed their unit of round-off by this factor to count as a signal; and
+where the evidence has none, a claim must differ by so many times its uncertainty to fail."""
 
 EPSILON = float(np.finfo(np.float64).eps)
 
@@ -53,20 +55,21 @@ def agreement(
 
     δ + U must stay below ``tolerance`` ‖H‖, and below a hundred tolerances of the component where
     that exceeds 1e-3 ‖H‖. A claim may owe as much of δ to its own round-off as in `symmetry`, so
-    FAIL takes δ > U + 64 ν beyond that, ν being the gradient's noise. ``names`` are the parameters
-    that the components belong to.
+    FAIL takes δ > U + 64 ν beyond that, ν being the gradient's noise, and 10 U more, the largest
+    U of the component, where the evidence has no signal. ``names`` are the parameters that the components belong to.
     """
     norm, value, u = evidence.norm, evidence.value, evidence.uncertainty
     claimed = np.stack(list(products.values()))
     weighty = np.abs(claimed) >= WEIGHTY * norm
-    own = np.where(weighty, RELATIVE * tolerance * np.abs(claimed), np.inf)
-    allowed = np.minimum(tolerance * norm, own)
+    relative = np.where(weighty, RELATIVE * tolerance * np.abs(claimed), np.inf)
+    allowed = np.minimum(tolerance * norm, relative)
+    signal = evidence.has_signal
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         delta = np.where(np.isfinite(value), np.abs(claimed - value), 0.0)
-        wrong = ~np.isfinite(claimed) | (delta - u - FAIL_ETA * evidence.level > allowed)
+        own = PASS_ETA * evidence.level + (0.0 if signal else SIGNAL) * np.max(u, axis=0)
+        wrong = ~np.isfinite(claimed) | (delta - u - own > allowed)
         ratio = np.where(np.isfinite(claimed), (delta + u) / allowed, np.inf)
     open_ = ~(delta + u <= allowed)
-    signal = evidence.has_signal
     verdict, reason = Verdict.PASS, None
     concerned = np.zeros(claimed.shape, dtype=np.bool_)
     if np.any(wrong):
@@ -177,14 +180,15 @@ def rate(
     """
     norm = evidence.norm
     allowed = tolerance * norm
-    own = FAIL_ETA * float(np.linalg.norm(evidence.level))
+    certain = 1.0 if evidence.has_signal else SIGNAL
+    own = PASS_ETA * float(np.linalg.norm(evidence.level))
     found = {
         route: [remainder(evidence, i, Hv) for i, Hv in enumerate(H)]
         for route, H in products.items()
     }
     verdicts = {
         route: [
-            _judge(r, allowed, own) if np.all(np.isfinite(Hv)) else Verdict.FAIL
+            _judge(r, allowed, own, certain) if np.all(np.isfinite(Hv)) else Verdict.FAIL
             for r, Hv in zip(found[route], H, strict=True)
         ]
         for route, H in products.items()
@@ -223,12 +227,12 @@ def rate(
     )
 
 
-def _judge(found: Remainder, allowed: float, own: float) -> Verdict:
+def _judge(found: Remainder, allowed: float, own: float, certain: float) -> Verdict:
     if np.isnan(found.rate):
         return Verdict.PASS if found.error <= allowed else Verdict.INCONCLUSIVE
     if abs(found.rate - ORDER) <= WIDTH:
         return Verdict.PASS
-    wrong = found.linear - found.linear_uncertainty - own > allowed
+    wrong = found.linear - certain * found.linear_uncertainty - own > allowed
     return Verdict.FAIL if wrong else Verdict.INCONCLUSIVE
 
 

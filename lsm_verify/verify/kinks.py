@@ -60,19 +60,24 @@ def find(steps: Array, plus: Array, minus: Array, centre: float, noise: float) -
         for k in range(CHANGES - 1, clear.size)
         if np.all(clear[k - CHANGES + 1 : k + 1])
         and np.ptp(limit[k - CHANGES + 1 : k + 2]) <= 0.2 * abs(limit[k + 1])
+        # A kink beside the point shows in long steps alone: short ones contradict it.
+        and not np.any(
+            np.abs(limit[k + 2 :] - limit[k + 1]) > uncertainty[k + 1 :] + uncertainty[k]
+        )
     ]
     if not stable:
         return None
-    best = min(stable, key=lambda k: float(uncertainty[k]))
-    right = _one_sided(steps, plus - centre, best)
-    left = _one_sided(steps, centre - minus, best)
-    return Kink(float(left), float(right), float(uncertainty[best]))
+    jump = float(min(uncertainty[k] for k in stable))
+    right, of_right = _one_sided(steps, plus - centre, noise)
+    left, of_left = _one_sided(steps, centre - minus, noise)
+    return Kink(left, right, max(jump, of_left, of_right))
 
 
 def visible(steps: Array, plus: Array, minus: Array, centre: float, noise: float) -> float:
     """Return the smallest jump of the slope that `find` could have seen."""
     _, uncertainty = _limits(steps, plus, minus, centre, noise)
-    return float(SIGNIFICANT * np.nanmin(uncertainty, initial=np.inf))
+    runs = [np.max(uncertainty[k : k + CHANGES]) for k in range(uncertainty.size - CHANGES + 1)]
+    return float(SIGNIFICANT * np.nanmin(runs, initial=np.inf))
 
 
 def _limits(
@@ -88,11 +93,16 @@ def _limits(
         return limit, np.abs(np.diff(limit)) + 3 * sigma[1:]
 
 
-def _one_sided(steps: Array, difference: Array, k: int) -> float:
-    """One-sided slope, extrapolated once, at the pair of steps where the jump is surest."""
-    a, b = difference[k + 1] / steps[k + 1], difference[k + 2] / steps[k + 2]
-    r = steps[k + 1] / steps[k + 2]
-    return float((r * b - a) / (r - 1))
+def _one_sided(steps: Array, difference: Array, noise: float) -> tuple[float, float]:
+    """One-sided slope, extrapolated once where it is surest, and its uncertainty."""
+    ratio = steps[:-1] / steps[1:]
+    slope = difference / steps
+    limit = (ratio * slope[1:] - slope[:-1]) / (ratio - 1)
+    sigma = np.sqrt(2.0) * noise / steps
+    sigma = np.hypot(ratio * sigma[1:], sigma[:-1]) / (ratio - 1)
+    uncertainty = np.abs(np.diff(limit)) + 3 * sigma[1:]
+    k = int(np.nanargmin(uncertainty))
+    return float(limit[k + 1]), float(uncertainty[k])
 
 
 def along(lines: Lines, index: int) -> list[Kink | None]:

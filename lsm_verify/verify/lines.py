@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsm_verify.verify.directions import DIRECTIONS, random_directions, within_reach
-from lsm_verify.verify.finite_difference import noise_levels, noise_lines
+from lsm_verify.verify.finite_difference import noise_along, noise_lines
 from lsm_verify.verify.target import Ladder, Target
 
 PAIRS = 28
@@ -40,14 +40,12 @@ def along(target: Target, seed: int) -> Lines:
     """Evaluate the objectives along 8 scaled random directions."""
     rows, size = within_reach(target, random_directions(target, DIRECTIONS, seed))
     short = noise_lines(target, rows)
-    noise = [
-        noise_levels([[line[o] for line in three] for three in short], target.epsilon)
-        for o in range(len(target.objectives))
-    ]
+    ladders = target.ladders(rows, LARGEST_STEP, RATIO, PAIRS)
+    noise = [noise_along(short, ladders, o, target.epsilon) for o in range(len(target.objectives))]
     return Lines(
         rows,
         size,
-        target.ladders(rows, LARGEST_STEP, RATIO, PAIRS),
+        ladders,
         np.array(noise),
         target.scores(target.x[None])[:, 0],
         DIRECTIONS * (2 * PAIRS + short[0][0].shape[-1] * len(short[0])) + 1,

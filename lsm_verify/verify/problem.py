@@ -28,6 +28,10 @@ SHARED = 1e-10
 """Difference of two routes in units of ‖g∘s‖ that moving the point alone need not show: what else
 the functions read is not known and not moved."""
 
+EPSILON = float(np.finfo(np.float64).eps)
+LEAST_DIGITS = 1e-4
+"""What is shared in single precision: as many times more as its epsilon is larger, at most this."""
+
 SHOWN = 4
 """Numbers of a point that an error message shows."""
 
@@ -80,6 +84,8 @@ class Problem:
         Where the model is linear: tested by dot products.
     name : str
         Name in tables and messages.
+    notes : tuple of str
+        What a reader of results must know.
 
     Raises
     ------
@@ -106,6 +112,7 @@ class Problem:
     tighter: Callable[[Any], Any] | None = None
     operator: Operator | None = None
     name: str = "problem"
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         point = self._mapping("point", self.point)
@@ -312,12 +319,14 @@ def of_problem(problem: Problem) -> Target:
             result.append((taken, plus, minus))
         return result
 
+    dtype = _dtype(here, lambda points: evaluate("objective", problem.objective, points), x, scale)
+    # One unit in the last place of the type that is computed in; zeros stay.
+    ulp = np.where(x == 0, 0.0, np.spacing(np.abs(x).astype(dtype))).astype(np.float64)
+
     def sample(name: str, seed: int) -> list[Sample]:
         rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
-        points = [x]
-        for _ in range(COPIES):
-            toward = np.where(rng.random(x.size) < 0.5, -np.inf, np.inf)
-            points.append(np.where(x == 0, x, np.nextafter(x, toward)))
+        moved = x + np.where(rng.random((COPIES, x.size)) < 0.5, -1.0, 1.0) * ulp
+        points = [x, *moved]
         gradients = np.stack([problem.gradient(name, p) for p in points])
         return [summarise([float(here)] * len(points), gradients)]
 
@@ -340,8 +349,6 @@ def of_problem(problem: Problem) -> Target:
         tighter=None
         if tighter is None
         else lambda points: evaluate("tighter objective", tighter, points),
-        dtype=_dtype(
-            here, lambda points: evaluate("objective", problem.objective, points), x, scale
-        ),
-        shared=SHARED,
+        dtype=dtype,
+        shared=min(SHARED * float(np.finfo(dtype).eps) / EPSILON, LEAST_DIGITS),
     )

@@ -19,7 +19,7 @@ from lsm_verify.verify import (
 from lsm_verify.verify.examine import Plan, Run, examine
 from lsm_verify.verify.problem import Problem, of_problem
 from lsm_verify.verify.result import CheckResult, Location, Reason, Verdict
-from lsm_verify.verify.target import Target
+from lsm_verify.verify.target import Target, norm_of
 
 POINT = "point"
 LOCATED = ("agreement", "finite-difference")
@@ -36,6 +36,7 @@ def verify_problem(run: Run, problem: Problem) -> dict[str, Any]:
         if name not in problem.gradients:
             raise unknown(f"gradient of {problem.name}", name, problem.gradients)
     run.options = replace(run.options, routes=names)
+    run.notes += problem.notes
     seed = run.options.seed
     if problem.operator is not None:
         with run.timed("dot-product"):
@@ -69,6 +70,7 @@ def verify_problem(run: Run, problem: Problem) -> dict[str, Any]:
                 most=MOST,
                 primary=True,
                 canaries=True,
+                agreement=run.options.tolerance,
             ),
             point=POINT,
             seed=seed,
@@ -175,11 +177,13 @@ def _is_wrong(part: Problem, run: Run) -> bool:
     seed, tolerance = run.options.seed, run.options.tolerance
     samples = {name: target.sample(name, seed)[0] for name in run.options.routes}
     if len(samples) > 1:
-        agreed = agreement.compare(target, samples, point=POINT, objective="J", seed=seed)
+        agreed = agreement.compare(
+            target, samples, point=POINT, objective="J", seed=seed, tolerance=tolerance
+        )
         return agreed.result.verdict is Verdict.FAIL
     found = finite_difference.estimate(target, most=MOST, seed=seed)
     gradients = {name: s.gradient for name, s in samples.items()}
-    norm = max(float(np.linalg.norm(g * target.scale)) for g in gradients.values())
+    norm = max(norm_of(g * target.scale) for g in gradients.values())
     result, _ = finite_difference.confirm_all(
         found, 0, gradients, norm, point=POINT, objective="J", tolerance=tolerance
     )

@@ -12,7 +12,7 @@ from lsm_verify.inputs import Inputs
 from lsm_verify.routes import ROUTES, hessian_products, torch_hessian_products
 from lsm_verify.verify import hessian
 from lsm_verify.verify.problem import Problem
-from lsm_verify.verify.result import CheckResult
+from lsm_verify.verify.result import CheckResult, Reason, Verdict
 from lsm_verify.verify.target import Target, flatten, of_inputs, unflatten
 
 DIRECTIONS = 4
@@ -53,6 +53,8 @@ def of_problem(
     problem: Problem, target: Target, route: str, *, point: str, seed: int, tolerance: float
 ) -> list[CheckResult]:
     """Check the Hessian products that a problem claims against differences of its gradient."""
+    if target.dtype == "float32":
+        return [_too_coarse(problem, target, point)]
 
     def product(name: str) -> Callable[[Array], Array]:
         what, function = f"Hessian product {name!r}", problem.hessian_products[name]
@@ -74,6 +76,25 @@ def of_problem(
             names=[name for name, _ in target.labels],
             tolerance=tolerance,
         )
+    )
+
+
+def _too_coarse(problem: Problem, target: Target, point: str) -> CheckResult:
+    """Say that differences of a single-precision gradient show nothing of its second order."""
+    return CheckResult(
+        check="hessian",
+        point=point,
+        objective=target.objectives[0],
+        subject=", ".join(problem.hessian_products),
+        verdict=Verdict.INCONCLUSIVE,
+        primary=False,
+        statistic="products judged",
+        value=0.0,
+        pass_limit=0.0,
+        fail_limit=0.0,
+        reason=Reason.DTYPE,
+        dtype=target.dtype,
+        message="second derivatives are not judged in single precision; give float64",
     )
 
 

@@ -8,7 +8,6 @@ the adjoint, and the sums over steps that make a gradient. Equation numbers are 
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg.lapack import dptsv
 
 from lsm_verify.inputs import Inputs, Objective
 from lsm_verify.verify.residuals import SIGMA, Array, Column, canonical
@@ -66,6 +65,8 @@ def adjoint_states(c: Column, T: Array, direct: Array) -> tuple[Array, Array]:
 
     LAPACK's factorisation L D Lᵀ of the symmetric tridiagonal matrix solves the steps.
     """
+    from scipy.linalg.lapack import dptsv
+
     s = c.storage.astype(np.float64)
     diagonal, beside = _matrix(c, T)
     total = direct.astype(np.float64)
@@ -79,6 +80,8 @@ def adjoint_states(c: Column, T: Array, direct: Array) -> tuple[Array, Array]:
 
 def transposed_step(c: Column, T: Array, total: Array, n: int) -> Array:
     """Solve (23) for μ (N + 1,) of step n from given Λ of the new state."""
+    from scipy.linalg.lapack import dptsv
+
     diagonal, beside = _matrix(c, T)
     rows = diagonal.shape[1]
     mu = dptsv(diagonal[n], beside, total[n + 1, :rows].astype(np.float64))[2]

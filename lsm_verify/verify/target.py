@@ -102,6 +102,15 @@ class Target:
         return np.array([name for name, _ in self.labels], dtype=np.str_)
 
 
+def norm_of(vector: Array) -> float:
+    """‖v‖ without underflow or overflow of the squares; not-a-number stays."""
+    with np.errstate(invalid="ignore"):
+        largest = float(np.max(np.abs(vector), initial=0.0))
+    if not (0 < largest < np.inf):
+        return largest
+    return largest * float(np.linalg.norm(vector / largest))
+
+
 def labels(inputs: Inputs) -> list[Label]:
     """Name and index of every component, in the order of `flatten`."""
     return [

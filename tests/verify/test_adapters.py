@@ -364,7 +364,7 @@ def test_jax_routes_agree(jax):
     assert list(problem.gradients) == ["reverse-mode", "forward-mode"]
     assert list(problem.hessian_products) == ["forward-over-reverse"]
     report = verify(problem)
-    assert ("jax_enable_x64 is off" in problem.name) == (not wide)
+    assert ("jax_enable_x64 is off" in "".join(problem.notes)) == (not wide)
     assert report.exit_code == (0 if wide else 3)
     if not wide:
         assert of(report, "finite-difference")[0].reason is Reason.DTYPE
