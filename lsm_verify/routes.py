@@ -378,7 +378,11 @@ def hessian_products(inputs: Inputs, changes: Sequence[Gradient]) -> list[list[G
 
 
 def torch_hessian_products(inputs: Inputs, changes: Sequence[Gradient]) -> list[list[Gradient]]:
-    """Return the Hessian of every objective times every change, by torch's double backward."""
+    """Return, for every change, the Hessian of every objective times it, by double backward.
+
+    Every change has a column of its own in one batch: the graph is built once. Names missing from
+    a change stay as they are; the results have the names in ``wrt``.
+    """
     import torch
 
     from lsm_verify.models import direct
@@ -386,25 +390,34 @@ def torch_hessian_products(inputs: Inputs, changes: Sequence[Gradient]) -> list[
     from lsm_verify.models.observe import predict, score
     from lsm_verify.models.threads import torch_threads
 
+    batch = [inputs] * len(changes)
+    along = {
+        name: np.stack(
+            [change.get(name, np.zeros(inputs.parameters[name].shape)) for change in changes]
+        )
+        for name in inputs.wrt
+    }
+    results: list[list[Gradient]] = [[] for _ in changes]
     with torch_threads(1):
-        leaf = leaves([inputs])
+        leaf = leaves(batch)
         p = [leaf.parameters[name] for name in inputs.wrt]
         columns = expand(leaf)
-        y = predict(columns, [inputs], direct.simulate(columns))
-        result: list[list[Gradient]] = [[] for _ in changes]
-        for objective in inputs.objectives:
-            value = score([inputs], objective, y).sum()
+        y = predict(columns, batch, direct.simulate(columns))
+        for index, objective in enumerate(inputs.objectives):
+            value = score(batch, objective, y).sum()
             slopes = torch.autograd.grad(value, p, create_graph=True, materialize_grads=True)
-            for change, products in zip(changes, result, strict=True):
-                v = [torch.as_tensor(change.get(n, 0 * inputs.parameters[n])) for n in inputs.wrt]
-                along = sum((g * d).sum() for g, d in zip(slopes, v, strict=True))
-                assert isinstance(along, torch.Tensor)
-                rows: Sequence[Any] = [torch.zeros_like(t) for t in p]
-                if along.requires_grad:  # else the objective is linear: its slope is a constant
-                    rows = torch.autograd.grad(along, p, retain_graph=True, materialize_grads=True)
-                named = zip(inputs.wrt, rows, strict=True)
-                products.append({name: row[0].numpy(force=True) for name, row in named})
-    return result
+            terms = zip(along.values(), slopes, strict=True)
+            projected = torch.stack([(torch.as_tensor(v) * g).sum() for v, g in terms]).sum()
+            if projected.requires_grad:
+                more = index + 1 < len(inputs.objectives)
+                rows = torch.autograd.grad(projected, p, retain_graph=more, materialize_grads=True)
+            else:  # J is linear: its slope is a constant
+                rows = tuple(torch.zeros_like(each) for each in p)
+            for b, found in enumerate(results):
+                found.append(
+                    {n: row[b].numpy(force=True) for n, row in zip(inputs.wrt, rows, strict=True)}
+                )
+    return results
 
 
 def step_terms(inputs: Inputs, rng: np.random.Generator) -> Iterator[tuple[States, States]]:

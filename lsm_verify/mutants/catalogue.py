@@ -39,12 +39,12 @@ def neighbours() -> dict[Site, tuple[str, ...]]:
 
 
 def thorough() -> frozenset[str]:
-    """Names of the mutants on which every check runs: the first of each kind, and those in need.
+    """Names of the mutants on which every check runs: one of each part, and those in need.
 
     The checks that ``verify(…, fast=True)`` leaves out take four times as long as all others.
     """
     first: dict[str, str] = {}
     for name, mutant in MUTANTS.items():
         if mutant.workload == SMALL_TWIN:
-            first.setdefault(mutant.kind, name)
+            first.setdefault(mutant.part, name)
     return frozenset(first.values()) | {name for name, m in MUTANTS.items() if m.full}

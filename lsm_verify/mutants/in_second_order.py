@@ -55,6 +55,7 @@ def _wrong(
         site,
         new,
         frozenset(culprits),
+        value=None,
         workload=workload,
         full=True,
     )

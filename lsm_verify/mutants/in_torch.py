@@ -141,6 +141,7 @@ def _wrong(
     workload: str = SMALL_TWIN,
     size: float | None = None,
     place: Place | None = None,
+    full: bool = False,
 ) -> Mutant:
     return Mutant(
         f"torch: {name}",
@@ -155,6 +156,7 @@ def _wrong(
         workload=workload,
         size=size,
         place=place,
+        full=full,
     )
 
 
@@ -252,6 +254,7 @@ MODEL = (
         BOTTOM,
         "g[:, -1] * columns.Tb[:, n - 1]",
         {"bottom_temperature"},
+        value=True,
         workload=SHORT_LAYERED,
         place=Place(None, None, ("bottom",)),
     ),
@@ -299,6 +302,7 @@ DERIVATIVE = (
         'spread("bottom_temperature", S)[:1].expand(B, S)',
         {"bottom_temperature"},
         only=True,
+        full=True,
     ),
     _wrong(
         "response of the soil to the surface detached",
@@ -358,7 +362,7 @@ DERIVATIVE = (
         "single precision in the surface's slope",
         Kind.SINGLE,
         SLOPE,
-        "soil.storage[:, 0].float().double() + soil.conductance + H",
+        "soil.storage[:, 0].float().to(H.dtype) + soil.conductance + H",
         {"volumetric_heat_capacity"},
         size=1e-8,
         place=Place(None, 0, ("storage",)),

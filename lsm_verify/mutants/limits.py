@@ -13,6 +13,9 @@ from lsm_verify.mutants.world import Change, World
 LIMIT_SIZES = tuple(10.0**-k for k in range(4, 15))
 """Relative sizes tried, from above."""
 
+SLOW = 2
+"""Checks that ``verify(…, fast=True)`` leaves out are tried at every second size."""
+
 STEP = 11
 """Step of the small twin in which the error stands."""
 
@@ -66,10 +69,11 @@ def limits(
         world, planted = planted_world(part)
         with world:
             quick = {(c.check, c.dtype) for c in _checks(world, workload, seed, fast=True)}
-            fast = False
-            for size in LIMIT_SIZES:
+            reached = False
+            for index, size in enumerate(LIMIT_SIZES):
                 announce(f"limit of detection: {part}, emission of one step by {size:g}")
                 planted.size = size
+                fast = reached or index % SLOW != 0
                 checks = _checks(world, workload, seed, fast=fast)
                 for check in checks:
                     smallest.setdefault((check.check, check.dtype), None)
@@ -77,7 +81,7 @@ def limits(
                 smallest |= dict.fromkeys(failed, size)
                 if not failed:
                     break
-                fast = failed <= quick  # the slow checks have reached their limit
+                reached |= not fast and failed <= quick  # no slow check saw anything
         found += [Limit(part, check, dtype, size) for (check, dtype), size in smallest.items()]
     return tuple(found)
 

@@ -145,7 +145,7 @@ class Mutant:
     place : Place, optional
         Where the error is, if the states of the routes tell.
     full : bool
-        Whether only checks can see it that ``verify(…, fast=True)`` leaves out.
+        Whether it is made for the checks that ``verify(…, fast=True)`` leaves out.
     """
 
     name: str

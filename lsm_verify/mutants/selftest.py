@@ -44,8 +44,8 @@ def selftest(
         Seed of the draws of every run.
     full : bool
         Whether every check runs on every mutant and neighbour; otherwise on one mutant of each
-        kind, its neighbour, and where it is needed, and those of ``verify(…, fast=True)`` on all
-        others.
+        part, on those made for them, and on one neighbour of each module, and on all others those
+        of ``verify(…, fast=True)``.
     with_limits : bool
         Whether the smallest error is searched that every check sees.
     announce : callable
@@ -73,9 +73,12 @@ def selftest(
     }
     near = {site: theirs for site, theirs in near.items() if theirs}
     lived = []
+    modules: set[str] = set()
     for index, (site, theirs) in enumerate(near.items()):
         announce(f"neighbour {index + 1} of {len(near)}: {site.within} of {site.module}")
-        lived.append(judge_neighbour(site, theirs, seed=seed, full=bool(every & {*theirs})))
+        first = site.module not in modules
+        modules.add(site.module)
+        lived.append(judge_neighbour(site, theirs, seed=seed, full=full or first))
     return SelfTest(
         mutants=tuple(outcomes),
         neighbours=tuple(lived),

@@ -196,7 +196,8 @@ def check_table(checks: Iterable[CheckResult], *, verbose: bool, wide: bool) -> 
         cells: list[str | Text] = [
             f"{worst.check} ({worst.objective})" if worst.objective else worst.check,
             points[0] if len(points) == 1 else f"{len(points)} points",
-            f"{worst.statistic} {worst.value:.2g} of {worst.pass_limit:g}",
+            f"{worst.statistic} {worst.value:.2g}"
+            + (f" of {worst.pass_limit:g}" if worst.pass_limit > 0 else ""),
             _number(max((c.bound for c in group if c.bound is not None), default=None)),
             Text(worst.verdict, style=COLOURS[worst.verdict]),
         ]

@@ -99,7 +99,7 @@ def summarise(caught: Mapping[str, bool], *, point: str) -> CheckResult:
         subject=", ".join(survived),
         verdict=Verdict.INCONCLUSIVE if survived else Verdict.PASS,
         primary=True,
-        statistic="survivors",
+        statistic=f"missed of {len(caught)} corrupted answers:",
         value=float(len(survived)),
         pass_limit=0.0,
         fail_limit=float(len(caught)),

@@ -16,6 +16,7 @@ from lsm_verify.routes import MODELS, ROUTES, Route, get_route, step_terms
 from lsm_verify.verify import (
     canaries,
     conservation,
+    convergence,
     determinism,
     dot_product,
     localise,
@@ -86,7 +87,8 @@ def verify_case(run: Run, case: Case, given: Mapping[str, Route]) -> dict[str, A
     if job.wants("autograd-published"):
         published.check_applicable(case.inputs())
     run.announce("loading and compiling")
-    job.warm_up()
+    if not run.options.fast:
+        job.warm_up()
     for index, (point, values) in enumerate(_points(run, case)):
         run.announce(f"{point}: {', '.join(route.name for route in job.exact)}")
         _check_point(job, point, values, run.options.seed + 100 * index)
@@ -94,6 +96,9 @@ def verify_case(run: Run, case: Case, given: Mapping[str, Route]) -> dict[str, A
         _check_window(job)
         if not run.options.named:
             run.announce("order of convergence")
+            with run.timed("convergence"):
+                for model in MODELS:
+                    run.checks += convergence.convergence(model)
     if everything:
         run.notes.append(
             "autograd-published was not run (thousands of sweeps); name it with "

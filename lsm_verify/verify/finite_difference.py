@@ -146,7 +146,7 @@ def estimate(target: Target, *, most: int | None = None, seed: int = 0) -> Estim
         for j, (steps, plus, minus) in enumerate(rungs):
             value[o, j], uncertainty[o, j] = richardson(steps, plus[o], minus[o], noise[o, j])
             ends = np.concatenate([plus[o], minus[o]])
-            change[o, j] = np.nanmax(np.abs(ends - scores[o]), initial=0.0)
+            change[o, j] = _largest(ends - scores[o])
         bent.append(
             tuple(
                 kinks.find(steps, plus[o], minus[o], float(scores[o]), float(noise[o, j]))
@@ -233,11 +233,13 @@ def noise_levels(lines: Sequence[Sequence[Array]], epsilon: float) -> Array:
         [max((ecnoise(line) for line in three if _moves(line)), default=np.nan) for three in lines]
     )
     seen = levels[~np.isnan(levels)]
-    floor = [
-        epsilon * float(np.nanmax(np.abs(np.concatenate(three)), initial=0.0)) / 4
-        for three in lines
-    ]
+    floor = [epsilon * _largest(np.concatenate(three)) / 4 for three in lines]
     return np.asarray(np.maximum(np.fmax(levels, np.median(seen) if seen.size else 0.0), floor))
+
+
+def _largest(values: Array) -> float:
+    """Largest finite magnitude; 0 without any."""
+    return float(np.max(np.abs(values), where=np.isfinite(values), initial=0.0))
 
 
 def _stair(three: Sequence[Array], plus: Array, minus: Array) -> float:

@@ -55,8 +55,9 @@ def agreement(
 
     δ + U must stay below ``tolerance`` ‖H‖, and below a hundred tolerances of the component where
     that exceeds 1e-3 ‖H‖. A claim may owe as much of δ to its own round-off as in `symmetry`, so
-    FAIL takes δ > U + 64 ν beyond that, ν being the gradient's noise, and 10 U more, the largest
-    U of the component, where the evidence has no signal. ``names`` are the parameters that the components belong to.
+    FAIL takes δ > U + 64 ν beyond that, ν being the gradient's noise; where the evidence has no
+    signal it takes ten times the largest U of all. ``names`` are the parameters that the
+    components belong to.
     """
     norm, value, u = evidence.norm, evidence.value, evidence.uncertainty
     claimed = np.stack(list(products.values()))
@@ -66,7 +67,7 @@ def agreement(
     signal = evidence.has_signal
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         delta = np.where(np.isfinite(value), np.abs(claimed - value), 0.0)
-        own = PASS_ETA * evidence.level + (0.0 if signal else SIGNAL) * np.max(u, axis=0)
+        own = PASS_ETA * evidence.level + (0.0 if signal else SIGNAL * np.max(u))
         wrong = ~np.isfinite(claimed) | (delta - u - own > allowed)
         ratio = np.where(np.isfinite(claimed), (delta + u) / allowed, np.inf)
     open_ = ~(delta + u <= allowed)

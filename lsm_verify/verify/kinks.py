@@ -77,7 +77,7 @@ def visible(steps: Array, plus: Array, minus: Array, centre: float, noise: float
     """Return the smallest jump of the slope that `find` could have seen."""
     _, uncertainty = _limits(steps, plus, minus, centre, noise)
     runs = [np.max(uncertainty[k : k + CHANGES]) for k in range(uncertainty.size - CHANGES + 1)]
-    return float(SIGNIFICANT * np.nanmin(runs, initial=np.inf))
+    return float(SIGNIFICANT * np.min(runs, where=np.isfinite(runs), initial=np.inf))
 
 
 def _limits(
@@ -154,7 +154,7 @@ def judge(
         subject=", ".join(sorted(outside) or gradients),
         verdict=verdict,
         primary=primary,
-        statistic="directions with a kink",
+        statistic="directions with a kink:",
         value=float(len(bent)),
         pass_limit=0.0,
         fail_limit=0.0,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ def of_case(inputs: Inputs, *, point: str, seed: int) -> list[CheckResult]:
         "double backward": torch_hessian_products(inputs, changes),
     }
     results: list[CheckResult] = []
+    slopes = _slopes(target, "adjoint")
     for index, objective in enumerate(target.objectives):
         claims = {
             route: [target.scale * flatten(inputs, found[index]) for found in each]
@@ -38,7 +39,7 @@ def of_case(inputs: Inputs, *, point: str, seed: int) -> list[CheckResult]:
         }
         results += hessian.hessian(
             {route: _looked_up(directions, rows) for route, rows in claims.items()},
-            _slope(target, "adjoint", index),
+            slopes[index],
             directions,
             point=point,
             objective=objective,
@@ -68,7 +69,7 @@ def of_problem(
     return list(
         hessian.hessian(
             {name: product(name) for name in problem.hessian_products},
-            _slope(target, route, 0),
+            _slopes(target, route)[0],
             _directions(target, seed),
             point=point,
             objective=target.objectives[0],
@@ -103,14 +104,21 @@ def _directions(target: Target, seed: int) -> Array:
     return rng.standard_normal((DIRECTIONS, target.x.size))
 
 
-def _slope(target: Target, route: str, index: int) -> Callable[[Array], Array]:
-    """Return the scaled gradient at an offset in units of the scales."""
+def _slopes(target: Target, route: str) -> list[Callable[[Array], Array]]:
+    """Return every objective's scaled gradient at an offset in units of the scales.
 
-    def slope(offset: Array) -> Any:
-        point = target.x + target.scale * offset
-        return target.scale * target.gradients(route, point[None])[index, 0]
+    They share their runs of the route, which returns the gradients of all objectives at once.
+    """
+    known: dict[bytes, Array] = {}
 
-    return slope
+    def slope(offset: Array, index: int) -> Array:
+        key = offset.tobytes()
+        if key not in known:
+            point = target.x + target.scale * offset
+            known[key] = target.scale * target.gradients(route, point[None])[:, 0]
+        return np.asarray(known[key][index])
+
+    return [partial(slope, index=index) for index in range(len(target.objectives))]
 
 
 def _looked_up(directions: Array, rows: list[Array]) -> Callable[[Array], Array]:

@@ -16,12 +16,11 @@ from lsm_verify.errors import NoSolutionError
 from lsm_verify.grid import Grid
 from lsm_verify.inputs import Inputs, Objective, probe_weights
 from lsm_verify.models import direct
-from lsm_verify.routes import ROUTES
+from lsm_verify.routes import ROUTES, hessian_products, torch_hessian_products
 from lsm_verify.verify import hessian as check
 from lsm_verify.verify.gradient_differences import differences
 from lsm_verify.verify.result import CheckResult, Reason, Verdict
 from lsm_verify.verify.target import flatten, labels, scales, unflatten, units
-from tests.hessian_routes import hessian_product, torch_hessian_products
 from tests.strategies import columns
 
 N, M = 5, 8
@@ -258,7 +257,7 @@ def of(inputs: Inputs, index: int = 0, count: int = 4) -> tuple[CheckResult, ...
 
     changes = [unflatten(inputs, s * v) for v in rows]
     found = {
-        "second-order adjoint": [hessian_product(inputs, change) for change in changes],
+        "second-order adjoint": hessian_products(inputs, changes),
         "double backward": torch_hessian_products(inputs, changes),
     }
     return check.confirm(

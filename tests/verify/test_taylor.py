@@ -226,9 +226,9 @@ class TestTaylor:
 
     def test_too_little_noise_would_make_nonsense(self, monkeypatch):
         """The quiet above is the noise estimate's doing: with a hundredth of it rates go astray."""
-        from lsm_verify.verify import lines
+        from lsm_verify.verify import finite_difference
 
-        monkeypatch.setattr(lines, "noise_levels", lambda *a: noise_levels(*a) / 100)
+        monkeypatch.setattr(finite_difference, "noise_levels", lambda *a: noise_levels(*a) / 100)
         astray = 0
         for seed in range(5):
             rng = np.random.default_rng(seed)
