@@ -4,6 +4,8 @@ PYTHON ?= python3
 TORCH_INDEX ?=
 CASE ?= twin
 ARGS ?=
+# Processes that share the tests.
+JOBS ?= auto
 
 BIN := .venv/bin
 # $(1): the extras that a target needs.
@@ -26,11 +28,12 @@ verify: ## Set up .venv if need be, then prove the gradient on the twin case
 
 test: ## Set up .venv if need be, then run the tests
 	$(call set-up,data testing)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
 peers: ## Set up .venv, then run other gradient checkers on the planted errors and the examples
 	$(call set-up,data testing peers)
-	LSM_VERIFY_REQUIRE_PEERS=1 $(BIN)/python -m pytest tests/peers tests/examples $(ARGS)
+	LSM_VERIFY_REQUIRE_PEERS=1 $(BIN)/python -m pytest -n $(JOBS) tests/peers tests/examples \
+		tests/verify/test_adapters.py $(ARGS)
 
 lint: ## Check style and format
 	$(call set-up,data testing dev)

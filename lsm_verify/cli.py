@@ -241,6 +241,9 @@ def selftest(
     limits: Annotated[
         bool, typer.Option(help="Search the smallest error that every check sees.")
     ] = True,
+    full: Annotated[
+        bool, typer.Option("--full", help="Run every check on every mutant (much longer).")
+    ] = False,
     json: Json = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Show where every error was located.")
@@ -262,7 +265,9 @@ def selftest(
 
     if json is not None:
         files.check_writable(json)
-    found = run_selftest(mutants or None, seed=seed, with_limits=limits, announce=_progress)
+    found = run_selftest(
+        mutants or None, seed=seed, full=full, with_limits=limits, announce=_progress
+    )
     if json is not None:
         files.write_text(json, json_format.dumps(found.to_json(), indent=1, allow_nan=False) + "\n")
         _progress(f"wrote {json}")

@@ -188,12 +188,16 @@ def _differentiate(
     results: list[Evaluation] = [[] for _ in batch]
     for index, objective in enumerate(batch[0].objectives):
         values = score(batch, objective, y)
-        gradients = torch.autograd.grad(
-            values.sum(),
-            [leaf.parameters[name] for name in wrt],
-            retain_graph=index + 1 < len(batch[0].objectives),
-            materialize_grads=True,
-        )
+        inputs = [leaf.parameters[name] for name in wrt]
+        # Cut from all its parameters a model has no graph: its gradient is zero, not an error.
+        gradients: Sequence[Any] = [torch.zeros_like(p) for p in inputs]
+        if values.requires_grad:
+            gradients = torch.autograd.grad(
+                values.sum(),
+                inputs,
+                retain_graph=index + 1 < len(batch[0].objectives),
+                materialize_grads=True,
+            )
         for b, evaluation in enumerate(results):
             gradient = {n: g[b].numpy(force=True) for n, g in zip(wrt, gradients, strict=True)}
             evaluation.append((float(values[b].detach()), gradient))

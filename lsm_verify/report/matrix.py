@@ -8,7 +8,8 @@ from rich.text import Text
 
 from lsm_verify.mutants.outcome import MutantOutcome, SelfTest
 
-KILLED, SPARED = "×", "·"
+SIGNS = {True: "×", False: "·", None: ""}
+"""Killed, spared, not asked."""
 
 
 def show(found: SelfTest, console: Console, *, verbose: bool = False) -> None:
@@ -47,11 +48,12 @@ def _matrix(found: SelfTest, checks: tuple[str, ...]) -> Table:
         table.add_column(_letter(index), justify="center")
     for name in ("route", "place"):
         table.add_column(name)
+    answers = found.matrix
     for mutant in found.mutants:
         place = {True: "right", False: "wrong", None: ""}[mutant.location_right]
         table.add_row(
             mutant.name,
-            *(KILLED if check in mutant.killed_by else SPARED for check in checks),
+            *(SIGNS[answers[mutant.name][check]] for check in checks),
             "right" if mutant.right else "wrong" if mutant.killed else "",
             place,
         )
