@@ -111,10 +111,12 @@ def check(
         int | None, typer.Option(metavar="N", help="Seed of every random draw (default 0).")
     ] = None,
     strict: Annotated[
-        bool | None, typer.Option("--strict", help="Exit 3 if any check is inconclusive.")
+        bool | None,
+        typer.Option("--strict/--no-strict", help="Exit 3 if any check is inconclusive."),
     ] = None,
     fast: Annotated[
-        bool | None, typer.Option("--fast", help="The gate alone, at the start, in a few seconds.")
+        bool | None,
+        typer.Option("--fast/--no-fast", help="Fewer checks, at the start alone: a few seconds."),
     ] = None,
     tolerance: Annotated[
         float | None,
@@ -146,12 +148,13 @@ def check(
         typer.Option(metavar="FILE", help="Ask again what a JSON result or counterexample holds."),
     ] = None,
     verbose: Annotated[
-        bool | None, typer.Option("--verbose", "-v", help="Show every point and every check.")
+        bool | None,
+        typer.Option("--verbose/--no-verbose", "-v", help="Show every point and every check."),
     ] = None,
 ) -> None:
     """Prove the gradient of a case, or of your own model, by independent evidence.
 
-    Defaults may stand in [tool.lsm-verify] of pyproject.toml; the command line beats them.
+    Defaults may stand in pyproject.toml, table tool.lsm-verify; the command line beats them.
 
     Examples: lsm-verify check twin; lsm-verify check phoenix --data DIR --json result.json;
     lsm-verify check mymodel.misfit:problem --junit gradient.xml;
@@ -175,10 +178,13 @@ def check(
         "tolerance": settings.get("tolerance", tolerance),
         "jacobi_tolerance": _or(settings.get("jacobi-tol", jacobi_tol), 1e-4),
     }
+    if case is not None and settings.get("target") not in (None, case) and routes is None:
+        options["routes"] = None  # the file's routes are those of its own target
     asked = None
     if replay is not None:
-        if case is not None:
-            raise InputError(f"--replay and {case} are both given; a result names its own case.")
+        _refuse_beside_replay(
+            case, routes, points, seed, strict, fast, tolerance, jacobi_tol, interpolate_gaps
+        )
         asked = replay_.read(replay)
         options |= asked.options
     name = asked.target if asked else settings.get("target", case)
@@ -196,6 +202,17 @@ def check(
     if asked is not None and asked.before:
         _print(replay_.compare(asked.before, report) + "\n")
     raise typer.Exit(report.exit_code)
+
+
+def _refuse_beside_replay(case: str | None, *options: object) -> None:
+    """Refuse options that would make another question of the one in the file."""
+    if case is not None:
+        raise InputError(f"--replay and {case} are both given; a result names its own case.")
+    if any(option is not None for option in options):
+        raise InputError(
+            "--replay takes case and options from its file; leave the other options out, or run "
+            "check anew."
+        )
 
 
 @dataclass(frozen=True)
@@ -376,7 +393,7 @@ def _target(name: str | None, data: Path | None, interpolate_gaps: int) -> Case 
     if name is None:
         raise InputError(
             "nothing to check; name a case (twin), your own model (package.module:attr), or set "
-            "target in [tool.lsm-verify]."
+            "target in [tool.lsm-verify] of pyproject.toml."
         )
     return config.load_target(name) if ":" in name else _load(name, data, interpolate_gaps)
 

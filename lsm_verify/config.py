@@ -189,6 +189,8 @@ def _resolved(text: str, found: Any) -> Problem | Case:
         )
     try:
         made = found()
+    except InputError:
+        raise
     except (Exception, SystemExit) as error:
         raise InputError(
             f"{text}() raised {_told(error)}{_place(error.__traceback__)}; mend it."

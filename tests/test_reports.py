@@ -72,3 +72,30 @@ def test_readme_shows_the_gradient_of_the_twin():
     value, gradient = lv.gradient(lv.load_case("twin"))
     found = [float(cell) for cell in shown.split()[1:]]
     assert found == pytest.approx([value, *map(float, gradient.values())], rel=SHOWN)
+
+
+def test_the_reported_selftest_is_of_this_catalogue_and_passed():
+    from lsm_verify.mutants.catalogue import MUTANTS
+    from lsm_verify.mutants.outcome import LOCATED_SHARE
+
+    content = json.loads((ROOT / "reports" / "selftest.json").read_text(encoding="utf-8"))
+    found = content["selftest"]
+    assert [m["name"] for m in found["mutants"]] == list(MUTANTS)
+    assert found["passed"] is True
+    assert found["missed"] == found["misjudged"] == []
+    assert all(n["exit_code"] == 0 for n in found["neighbours"])
+    assert found["located"]["right"] >= LOCATED_SHARE * found["located"]["known"]
+
+
+def test_the_selftest_page_shows_what_the_numbers_say():
+    content = json.loads((ROOT / "reports" / "selftest.json").read_text(encoding="utf-8"))
+    text = (ROOT / "reports" / "selftest.md").read_text(encoding="utf-8")
+    found = content["selftest"]
+    assert all(m["name"] in text for m in found["mutants"])
+    right, known = found["located"]["right"], found["located"]["known"]
+    assert f"{right} of {known} located rightly" in text
+    for part in ("adjoint", "tangent", "torch"):
+        share = content["shares_at_1e-8"][part]
+        assert f"| {part} | {share['agreement']} | {share['per_step']} |" in text
+        seen, count = map(int, share["agreement"].split(" of "))
+        assert seen >= 0.98 * count

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from itertools import pairwise
+from random import Random
 
 import numpy as np
 import pytest
@@ -132,7 +133,7 @@ def typical(name):
 
 
 def test_the_simplest_case_is_small_round_and_constant():
-    case = find(cases(), lambda case: True, settings=SHRINK)
+    case = find(cases(), lambda case: True, settings=SHRINK, random=Random(0))
     assert case.sizes == {"steps": 1, "nodes": 3, "interfaces": 2}
     assert set(case.grid.spacing) == {typical("spacing")}
     assert case.forcing.time_step.tolist() == [3600.0]
@@ -152,7 +153,7 @@ def test_what_matters_stays_and_the_rest_is_simple(step):
     def dark(case):
         return case.forcing.steps > step and not case.forcing.SWdown[step]
 
-    case = find(cases(**SMALL), dark, settings=SHRINK)
+    case = find(cases(**SMALL), dark, settings=SHRINK, random=Random(0))
     assert case.forcing.steps == step + 1
     assert case.sizes["interfaces"] == 2
     assert set(case.forcing.Tair) == {290.0}

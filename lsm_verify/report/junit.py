@@ -90,6 +90,8 @@ def _add_parameter(
     if worst.verdict is Verdict.FAIL:
         values = ", ".join(f"{route} {value:.9g}" for route, value in worst.gradients.items())
         text = f"the gradient by {parameter} is wrong: {values}"
+        if worst.finite_difference is None and worst.agreement_z is None:
+            text = f"a number of the gradient by {parameter} is wrong; which is not known"
         ElementTree.SubElement(case, "failure", message=text, type=worst.verdict.value)
 
 

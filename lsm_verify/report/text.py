@@ -65,7 +65,8 @@ def verdict_line(report: Report) -> Text:
         open_ = [c for c in report.checks if c.verdict is not Verdict.PASS and not c.covered]
         if open_:
             names = ", ".join(dict.fromkeys(c.check for c in open_))
-            text.append(f"; {len(open_)} other checks inconclusive: {names}", style="yellow")
+            checks = "check" if len(open_) == 1 else "checks"
+            text.append(f"; {len(open_)} other {checks} inconclusive: {names}", style="yellow")
         return text
     bad = [c for c in report.checks if c.verdict is report.verdict and not c.covered]
     bad.sort(key=lambda c: not c.primary)

@@ -84,7 +84,7 @@ def compare(
     error that they share, which thin layers were seen to have at 8e-14.
 
     Where only the point can be moved by an ulp, not all that a user's functions read, differences
-    below ``target.shared`` are BORDERLINE likewise.
+    within ``tolerance`` are BORDERLINE likewise.
     """
     scale = target.scale
     names = list(samples)
@@ -112,7 +112,7 @@ def compare(
     verdict = judge(worst, PASS_Z, FAIL_Z)
     largest = float(np.max(bound)) if pairs else np.nan
     once = min(s.evaluations for s in samples.values()) == 1
-    shared = max(target.shared, SHARED if once else 0.0)
+    shared = tolerance if target.partial else SHARED if once else 0.0
     if pairs and shared > 0:
         small = largest <= shared and apart <= FAIL_Z
         verdict = Verdict.INCONCLUSIVE if verdict is Verdict.FAIL and small else verdict
@@ -187,4 +187,6 @@ def _message(
     if odd is not None:
         return f"{odd} stands apart from the other {len(names) - 1} routes"
     (a, b), _ = max(pairs.items(), key=lambda item: float(np.max(item[1])))
+    if len(names) == 2:
+        return f"{a} and {b} disagree"
     return f"{a} and {b} disagree most; no single route explains it"

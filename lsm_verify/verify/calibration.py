@@ -238,6 +238,13 @@ def complaints(content: dict[str, Any]) -> list[str]:
     open_ = total - content["verdicts"].get("PASS", 0)
     if not open_ < MOST_INCONCLUSIVE * total:
         found.append(f"{open_} of {total} clean checks are inconclusive")
+    if content.get("gate"):
+        runs = content["gate"]["runs"]
+        open_ = content["gate"]["count"] - runs.get("PASS", 0)
+        if runs.get("FAIL", 0):
+            found.append(f"the gate fails {runs['FAIL']} clean cases")
+        if not open_ < MOST_INCONCLUSIVE * content["gate"]["count"]:
+            found.append(f"the gate does not pass {open_} of {content['gate']['count']} cases")
     if any(reason.endswith(", ") for reason in content["reasons"]):
         found.append("a verdict without a reason")
     return found

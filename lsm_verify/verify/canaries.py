@@ -22,11 +22,13 @@ BEYOND = 100.0
 """Where a check's tolerance is coarser, the error is this many tolerances of ‖g∘s‖."""
 
 
-def of_agreement(target: Target, samples: Mapping[str, Sample], index: int) -> dict[str, bool]:
+def of_agreement(
+    target: Target, samples: Mapping[str, Sample], index: int, tolerance: float
+) -> dict[str, bool]:
     """Feed the agreement of routes; say of each canary whether it was caught."""
     name, first = next(iter(samples.items()))
     caught = {}
-    size = max(SIZE, BEYOND * target.shared / _share(target, first))
+    size = max(SIZE, BEYOND * tolerance / _share(target, first))
     for what, corrupted in _corrupt(target, first, size).items():
         fed = {**samples, name: replace(first, gradient=corrupted)}
         judged = agreement.compare(
@@ -35,6 +37,7 @@ def of_agreement(target: Target, samples: Mapping[str, Sample], index: int) -> d
             point="",
             objective=target.objectives[index],
             seed=0,
+            tolerance=tolerance,
         )
         caught[f"agreement, {what}"] = judged.result.verdict is Verdict.FAIL
     return caught

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lsm_verify.inputs import Inputs
 from lsm_verify.routes import autograd, scores_at
-from lsm_verify.verify.agreement import EPSILON, FAIL_Z, PASS_Z, SIGNAL, TOLERANCE, pair_z
+from lsm_verify.verify.agreement import EPSILON, FAIL_Z, PASS_Z, TOLERANCE, pair_z
 from lsm_verify.verify.result import CheckResult, Reason, Verdict, judge
 from lsm_verify.verify.target import Sample, Target, flatten
 
@@ -24,11 +24,12 @@ def determinism(
     *,
     point: str,
     threads: Mapping[str, Callable[[int], Array]] | None = None,
+    tolerance: float = TOLERANCE,
 ) -> CheckResult:
     """Ask every route and the objective again: the answer must be the same, bit for bit.
 
     PASS: bitwise equal on repeat, and within round-off across thread counts, whose spread is
-    reported. Otherwise INCONCLUSIVE up to 128 times the round-off, FAIL beyond.
+    reported. Otherwise INCONCLUSIVE up to ``tolerance`` ‖g∘s‖, FAIL beyond.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ def determinism(
         evaluations += 2
         if not np.array_equal(one, again):
             unequal.append(name)
-            worst = max(worst, _distance(known, one, again, target.scale))
+            worst = max(worst, _distance(known, one, again, target.scale, tolerance))
     first, second = (target.scores(target.x[None]) for _ in range(2))
     moves = not np.array_equal(first, second)
     # An objective that is another function each time lets nothing be concluded.
@@ -62,7 +63,7 @@ def determinism(
             size = float(np.max(np.abs(one - many)) / np.max(np.abs(one)))
             spreads.append(f"{name} equal to {size:.1e}")
             if name in samples:
-                worst = max(worst, _distance(samples[name], one, many, target.scale))
+                worst = max(worst, _distance(samples[name], one, many, target.scale, tolerance))
             else:  # objectives: their round-off is that of the value
                 any_ = next(iter(samples.values()))
                 unit = EPSILON + any_.value_spread / max(abs(any_.value), EPSILON)
@@ -92,15 +93,14 @@ def determinism(
     )
 
 
-def _distance(sample: Sample, one: Array, other: Array, scale: Array) -> float:
+def _distance(sample: Sample, one: Array, other: Array, scale: Array, tolerance: float) -> float:
     """Largest difference of two answers of one route in units of its round-off."""
     norm = float(np.linalg.norm(sample.gradient * scale))
     # Randomness widens the spread over copies: what the gate could not certify is no round-off.
-    clear = norm > SIGNAL * float(np.linalg.norm(sample.spread * scale))
-    if clear and np.max(np.abs(one - other) * scale) > TOLERANCE * norm:
+    if np.max(np.abs(one - other) * scale) > tolerance * norm > 0:
         return float("inf")
     a, b = (replace(sample, gradient=gradient) for gradient in (one, other))
-    return float(np.max(pair_z(a, b, norm, scale)))
+    return min(float(np.max(pair_z(a, b, norm, scale))), FAIL_Z)
 
 
 def threaded(inputs: Inputs) -> dict[str, Callable[[int], Array]]:

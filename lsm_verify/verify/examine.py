@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from lsm_verify.verify import agreement, canaries, finite_difference, kinks, taylor
 from lsm_verify.verify import lines as lines_
 from lsm_verify.verify import points as points_
@@ -15,6 +17,9 @@ from lsm_verify.verify.result import CheckResult, Options, PointResult, Reason, 
 from lsm_verify.verify.target import Sample, Target, norm_of
 
 Announce = Callable[[str], None]
+
+REFINED = 1000
+"""Numbers up to which a wrong one is looked for by itself."""
 
 
 @dataclass
@@ -93,6 +98,9 @@ def examine(
     if plan.differences:
         with run.timed("finite-difference"):
             found = finite_difference.estimate(target, most=plan.most, seed=seed)
+        if plan.most is not None and target.x.size <= REFINED:
+            with run.timed("finite-difference"):
+                found = _refined(target, samples, plan, found, seed)
     lines = None
     if plan.taylor:
         with run.timed("taylor"):
@@ -112,7 +120,7 @@ def examine(
                 run, target, evidence, here, plan, index=index, norm=norm, point=point, seed=seed
             )
         if plan.canaries and agreed is not None and agreed.result.verdict is Verdict.PASS:
-            run.caught |= canaries.of_agreement(target, here, index)
+            run.caught |= canaries.of_agreement(target, here, index, plan.agreement)
         shown, judged = more(index) if more else ({}, [])
         run.points.append(
             points_.describe(
@@ -128,6 +136,25 @@ def examine(
             )
         )
     return Examined(tuple(agreements), tuple(norms), found)
+
+
+def _refined(
+    target: Target,
+    samples: Mapping[str, list[Sample]],
+    plan: Plan,
+    found: finite_difference.Estimate,
+    seed: int,
+) -> finite_difference.Estimate:
+    """Differentiate by every number where random directions show that some of them is wrong."""
+    for index in range(len(target.objectives)):
+        gradients = {name: s[index].gradient for name, s in samples.items()}
+        norm = _norm(target, {name: s[index] for name, s in samples.items()})
+        result, _ = finite_difference.confirm_all(
+            found, index, gradients, norm, point="", objective="", tolerance=plan.tolerance
+        )
+        if result.verdict is Verdict.FAIL and np.any(found.along.component < 0):
+            return finite_difference.estimate(target, seed=seed)
+    return found
 
 
 def _by_differences(

@@ -41,6 +41,9 @@ WEIGHTY = 1e-3
 RELATIVE = 100.0
 """A component that carries weight may be wrong by this many tolerances of its own size."""
 
+GROSS = 1e-2
+"""A number of too small a share to fail is not passed either if it is wrong by more than this."""
+
 OFFSET = 1e4
 """|J| over its change along the ladder from which digits lost to an offset explain the noise."""
 
@@ -87,7 +90,8 @@ def richardson(steps: Array, plus: Array, minus: Array, noise: float) -> tuple[f
 
         U_k = max(|X_k - X_{k-1}|, |X_k - Y_{k+1}| / 16) + 3 ν_X,
 
-    Y being what X was extrapolated from, and the one with the least U is taken. The second
+    Y being what X was extrapolated from, and the one with the least U is taken that no finer one
+    contradicts; where changes fall slowly the rest of their series is added to U. The second
     extrapolation allows longer steps where noise dominates; U is then some five times smaller.
 
     Parameters
@@ -112,13 +116,32 @@ def richardson(steps: Array, plus: Array, minus: Array, noise: float) -> tuple[f
         sigma = np.hypot(factor * sigma[1:], sigma[:-1]) / (factor - 1)
         change = np.abs(np.diff(upper))
         correction = np.abs(upper - lower[1:])[1:] / ratio[: upper.size - 1] ** 2
-        uncertainty = np.maximum(change, correction) + 3 * sigma[1:]
+        uncertainty = _sceptical(upper, change, np.maximum(change, correction), 3 * sigma[1:])
         if np.any(np.isfinite(uncertainty)):
             k = int(np.nanargmin(uncertainty))
             if uncertainty[k] < best[1]:
                 best = float(upper[k + 1]), float(uncertainty[k])
         lower = upper
     return best
+
+
+def _sceptical(upper: Array, change: Array, truncation: Array, noise: Array) -> Array:
+    """Uncertainty of extrapolated differences that looks at the finer steps as well.
+
+    Where the changes fall slowly, as a geometric series with ratio ρ, the rest of the series is
+    added. A value that a finer one contradicts, beyond the uncertainty of both, is not to be used:
+    long steps see another function than the one at the point.
+    """
+    plain = truncation + noise
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = change / np.concatenate([[np.inf], change[:-1]])
+        ratio = np.where(change > noise, ratio, 0.0)
+        rest = np.where(ratio < 1, ratio / (1 - ratio), np.inf)
+        result = plain + np.where(rest > 1, change * (2 * rest - 1), 0.0)
+        for k in range(change.size):
+            if np.any(np.abs(upper[k + 2 :] - upper[k + 1]) > plain[k + 1 :] + plain[k]):
+                result[k] = np.inf
+    return np.asarray(result)
 
 
 def estimate(target: Target, *, most: int | None = None, seed: int = 0) -> Estimate:
@@ -285,15 +308,17 @@ def confirm(
     )
     delta = np.abs(claimed - value)
     each = [
-        _judge(d, e, a, g, kink)
-        for d, e, a, g, kink in zip(delta, u, allowed, claimed, found.kinks[index], strict=True)
+        _judge(d, e, a, g, kink, GROSS * max(abs(g), abs(v)))
+        for d, e, a, g, v, kink in zip(
+            delta, u, allowed, claimed, value, found.kinks[index], strict=True
+        )
     ]
     smooth = np.array([v is not Verdict.NONSMOOTH for v in each])
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = np.where(allowed > 0, (delta + u) / allowed, np.inf)
         error = (delta + u) / along.size / norm if norm > 0 else None
         reach = u / along.size / norm if norm > 0 else None
-    verdict, reason = _conclude(found, index, each, claimed, norm)
+    verdict, reason = _conclude(found, index, each, claimed, norm, delta + u <= allowed)
     concerned = dict.fromkeys(
         owner
         for owner, v in zip(along.owner, each, strict=True)
@@ -316,26 +341,37 @@ def confirm(
         parameters=tuple(concerned),
         evaluations=found.evaluations,
         dtype=found.target.dtype,
-        message=_message(found, index, each, claimed),
+        message=_message(found, index, each, claimed, delta + u <= allowed),
         steps=(LARGEST_STEP, LARGEST_STEP / RATIO ** (PAIRS - 1)),
     )
     return result, _per_component(found, each)
 
 
 def _judge(
-    delta: float, u: float, allowed: float, claimed: float, kink: kinks.Kink | None
+    delta: float,
+    u: float,
+    allowed: float,
+    claimed: float,
+    kink: kinks.Kink | None,
+    gross: float,
 ) -> Verdict:
     if not np.isfinite(claimed):
         return Verdict.FAIL
     if kink is not None:
         return Verdict.NONSMOOTH if kink.admits(claimed) else Verdict.FAIL
     if delta + u <= allowed:
-        return Verdict.PASS
+        # Too small a share of the norm to fail, yet wrong by itself: no PASS either.
+        return Verdict.INCONCLUSIVE if delta - u > max(gross, u) else Verdict.PASS
     return Verdict.FAIL if delta - u > allowed else Verdict.INCONCLUSIVE
 
 
 def _conclude(
-    found: Estimate, index: int, each: Sequence[Verdict], claimed: Array, norm: float
+    found: Estimate,
+    index: int,
+    each: Sequence[Verdict],
+    claimed: Array,
+    norm: float,
+    within: NDArray[np.bool_],
 ) -> tuple[Verdict, Reason | None]:
     if Verdict.FAIL in each:
         return Verdict.FAIL, Reason.MISMATCH
@@ -346,6 +382,8 @@ def _conclude(
     if Verdict.INCONCLUSIVE not in each:
         return Verdict.PASS, None
     open_ = np.array([v is Verdict.INCONCLUSIVE for v in each])
+    if np.any(open_ & within):
+        return Verdict.INCONCLUSIVE, Reason.SHARE
     if np.all(found.solver[index][open_] > found.uncertainty[index][open_] / 2):
         return Verdict.INCONCLUSIVE, Reason.SOLVER
     if found.target.dtype == "float32":
@@ -355,14 +393,22 @@ def _conclude(
     return Verdict.INCONCLUSIVE, Reason.NOISE
 
 
-def _message(found: Estimate, index: int, each: Sequence[Verdict], claimed: Array) -> str:
+def _message(
+    found: Estimate,
+    index: int,
+    each: Sequence[Verdict],
+    claimed: Array,
+    within: NDArray[np.bool_],
+) -> str:
     text = (
         f"{len(each)} derivatives from {found.evaluations} runs; steps "
         f"{LARGEST_STEP:g} s to {LARGEST_STEP / RATIO ** (PAIRS - 1):.0e} s, s the scale"
     )
     bent = next((j for j, kink in enumerate(found.kinks[index]) if kink is not None), None)
-    if Verdict.FAIL in each:
-        wrong = [j for j, v in enumerate(each) if v is Verdict.FAIL]
+    wrong = [j for j, v in enumerate(each) if v is Verdict.FAIL] or [
+        j for j, v in enumerate(each) if v is Verdict.INCONCLUSIVE and within[j]
+    ]
+    if wrong:
         off = np.abs(claimed - found.value[index])[wrong] / found.along.size[wrong]
         j = wrong[int(np.argmax(off))]
         name, unit = _direction(found, j)

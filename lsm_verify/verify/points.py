@@ -65,8 +65,9 @@ def describe(
             each.append(judge(float(agreed.z[j]), PASS_Z, FAIL_Z))
             if agreed.result.verdict is Verdict.INCONCLUSIVE:
                 each.append(Verdict.INCONCLUSIVE)
-        elif difference is not None and norm > 0:
-            bound = (abs(reference[j] - difference[0]) + difference[1]) * scale / norm
+        if (agreed is None or target.partial) and difference is not None and norm > 0:
+            by_differences = (abs(reference[j] - difference[0]) + difference[1]) * scale / norm
+            bound = max(bound or 0.0, by_differences)
         rows.append(
             GradientRow(
                 parameter=name,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lsm_verify.errors import InputError, unknown
-from lsm_verify.validation import as_array, finite
+from lsm_verify.validation import as_array, finite, whole
 from lsm_verify.verify.target import COPIES, Ladder, Sample, Target, summarise
 
 Array = NDArray[np.float64]
@@ -23,14 +23,6 @@ ALONE = "x"
 
 TOLERANCE = 1e-6
 """Error of a user's gradient, in units of ‖g∘s‖, up to which it passes unless told otherwise."""
-
-SHARED = 1e-10
-"""Difference of two routes in units of ‖g∘s‖ that moving the point alone need not show: what else
-the functions read is not known and not moved."""
-
-EPSILON = float(np.finfo(np.float64).eps)
-LEAST_DIGITS = 1e-4
-"""What is shared in single precision: as many times more as its epsilon is larger, at most this."""
 
 SHOWN = 4
 """Numbers of a point that an error message shows."""
@@ -115,18 +107,61 @@ class Problem:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        self._check()
         point = self._mapping("point", self.point)
         if not point or not any(np.size(v) for v in point.values()):
             raise InputError(f"{self.name}: the point is empty; give at least one number.")
         checked = {n: finite(f"{self.name}: {n}", as_array(n, v)) for n, v in point.items()}
         object.__setattr__(self, "values", checked)
         object.__setattr__(self, "scaled", self._scales(checked))
+
+    def _check(self) -> None:
+        """Refuse what is no function, no mapping or no number, before anything is called."""
+        if isinstance(self.point, Mapping) and not all(isinstance(k, str) for k in self.point):
+            raise InputError(f"{self.name}: the point's names must be strings: {list(self.point)}.")
         for kind in ("gradients", "hessian_products", "states"):
-            for name, function in getattr(self, kind).items():
+            given = getattr(self, kind)
+            if not isinstance(given, Mapping):
+                raise InputError(
+                    f"{self.name}: {kind} has type {type(given).__name__}; give a mapping of names "
+                    "to functions, {'mine': f}."
+                )
+            for name, function in given.items():
                 if not callable(function):
                     raise InputError(f"{self.name}: {kind}[{name!r}]={function!r} is no function.")
         if not callable(self.objective):
             raise InputError(f"{self.name}: objective={self.objective!r} is no function.")
+        for kind in ("truncated", "tighter"):
+            if getattr(self, kind) is not None and not callable(getattr(self, kind)):
+                raise InputError(f"{self.name}: {kind}={getattr(self, kind)!r} is no function.")
+        whole(f"{self.name}: length", self.length, 0)
+
+    def cut(self, count: int) -> Problem:
+        """Return the problem truncated to its first observations, checked."""
+        assert self.truncated is not None
+        try:
+            part: Any = self.truncated(count)
+        except Exception as error:
+            raise InputError(
+                f"{self.name}: truncated({count}) raised {type(error).__name__}: {error}; mend it."
+            ) from error
+        if not isinstance(part, Problem) or not set(self.gradients) <= set(part.gradients):
+            raise InputError(
+                f"{self.name}: truncated({count}) returned {type(part).__name__}; a Problem with "
+                f"the gradients {', '.join(self.gradients)} is wanted."
+            )
+        return part
+
+    def states_at(self, name: str, flat: Array) -> Array:
+        """Evaluate the sensitivities to the states of one route: (states, nodes)."""
+        what = f"states {name!r}"
+        found = _to_numpy(self.call(what, self.states[name], flat))
+        if found.ndim != 2 or found.dtype.kind not in "fiu" or not np.all(np.isfinite(found)):
+            raise InputError(
+                f"{self.name}: {what} returned shape {found.shape} of type {found.dtype}; finite "
+                f"numbers (steps + 1, nodes) are wanted; at {self.describe(flat)}."
+            )
+        return found.astype(np.float64)
 
     values: Mapping[str, Array] = field(init=False, repr=False)
     scaled: Mapping[str, Array] = field(init=False, repr=False)
@@ -350,5 +385,5 @@ def of_problem(problem: Problem) -> Target:
         if tighter is None
         else lambda points: evaluate("tighter objective", tighter, points),
         dtype=dtype,
-        shared=min(SHARED * float(np.finfo(dtype).eps) / EPSILON, LEAST_DIGITS),
+        partial=True,
     )

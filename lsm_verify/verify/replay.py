@@ -13,6 +13,18 @@ from lsm_verify.cases.serial import case_from_json, read_case
 from lsm_verify.errors import InputError
 from lsm_verify.verify.result import SCHEMA_VERSION, Report
 
+TYPES: dict[str, type] = {
+    "points": int,
+    "seed": int,
+    "strict": bool,
+    "fast": bool,
+    "jacobi_tolerance": float,
+    "tolerance": float,
+    "named": bool,
+    "routes": list,
+}
+"""Options of a report and what they are."""
+
 
 @dataclass(frozen=True)
 class Replay:
@@ -51,6 +63,12 @@ def read(path: Path) -> Replay:
             "wanted: replay it with the version that wrote it, see its provenance."
         )
     options = _options(path, content["options"])
+    try:
+        _gradients(content)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{path} has damaged points ({error}); write it anew with check --json."
+        ) from None
     if replay.get("kind") == "case":
         try:
             case = case_from_json(replay["case"])
@@ -68,10 +86,16 @@ def read(path: Path) -> Replay:
 
 def _options(path: Path, written: Mapping[str, Any]) -> dict[str, Any]:
     """Return the keyword arguments of `verify` from the options of a report."""
-    wanted = ("points", "seed", "strict", "fast", "jacobi_tolerance", "tolerance")
-    missing = [name for name in (*wanted, "named", "routes") if name not in written]
+    wanted = [name for name in TYPES if name not in ("named", "routes")]
+    missing = [name for name in TYPES if name not in written]
     if missing:
         raise InputError(f"{path} lacks option {missing[0]!r}; write it anew with check --json.")
+    for name, kind in TYPES.items():
+        if not isinstance(written[name], kind) or (kind is int and isinstance(written[name], bool)):
+            raise InputError(
+                f"{path}: option {name}={written[name]!r} is no {kind.__name__}; write it anew "
+                "with check --json."
+            )
     options = {name: written[name] for name in wanted}
     options["routes"] = list(written["routes"]) if written["named"] else None
     return options

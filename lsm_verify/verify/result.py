@@ -28,6 +28,7 @@ class Reason(StrEnum):
 
     NOISE = "round-off noise is too large for the tolerance"
     OFFSET = "offset: the objective is large and its change small, so digits cancel"
+    SHARE = "wrong beyond its uncertainty, but too small a share of ‖g∘s‖ to count; give scales"
     DTYPE = "dtype: single precision is too coarse for the tolerance"
     SOLVER = "solver truncation: the inner iteration stops too early; not a coding error"
     NO_SIGNAL = "no signal: the gradient here is below its own noise, so the check would pass blind"

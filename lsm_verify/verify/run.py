@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from lsm_verify.cases import Case
 from lsm_verify.errors import InputError
@@ -85,13 +86,15 @@ def verify(
         whole(name, number, 0)
     if count > MOST_POINTS:
         raise InputError(f"points={count} must be at most {MOST_POINTS}; give fewer.")
+    if isinstance(case, Problem) and points:
+        raise InputError(f"points={points}: a problem is verified at its own point; leave it out.")
     given = [routes] if isinstance(routes, str | Route) else routes
     if given is not None and not given:
         known = ROUTES if isinstance(case, Case) else case.gradients
         raise InputError(f"no route is named; known: {', '.join(known)}.")
     default = OWN_TOLERANCE if isinstance(case, Case) else TOLERANCE
-    allowed = default if tolerance is None else float(tolerance)
-    if not 0 < allowed < 1:
+    allowed: Any = default if tolerance is None else tolerance
+    if not isinstance(allowed, float) or not 0 < allowed < 1:
         raise InputError(f"tolerance={tolerance} must lie between 0 and 1; give 1e-6, say.")
     names = [r.name if isinstance(r, Route) else str(r) for r in given or ()]
     options = Options(

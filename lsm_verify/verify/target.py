@@ -64,8 +64,9 @@ class Target:
         As ``scores``, with the inner solver's tolerance a hundred times smaller.
     dtype : str
         Number type of the objective.
-    shared : float
-        Difference of two routes in units of ‖g∘s‖ that the spread over copies need not show.
+    partial : bool
+        Whether copies move the point alone, not all that the model reads: then the spread over
+        copies is no full account of round-off.
     """
 
     labels: tuple[Label, ...]
@@ -80,7 +81,7 @@ class Target:
     units: Mapping[str, str] = field(default_factory=dict)
     tighter: Callable[[Array], Array] | None = None
     dtype: str = "float64"
-    shared: float = 0.0
+    partial: bool = False
 
     def __post_init__(self) -> None:
         if not np.all(self.scale > 0):

@@ -41,7 +41,8 @@ class Remainder:
     ``rate`` is not-a-number where fewer than four points stand out of the noise; ``window`` are the
     first and last step of it; ``error`` is what the smallest remainder leaves for |⟨g - ∇J, v⟩|;
     ``linear`` and ``linear_uncertainty`` estimate that error by extrapolation to h → 0;
-    ``visible`` is the error that would have moved the rate out of its limits.
+    ``visible`` is the error that would have moved the rate out of its limits, ``proven`` what
+    differences prove it to be at least.
     """
 
     rate: float
@@ -50,6 +51,7 @@ class Remainder:
     linear: float
     linear_uncertainty: float
     visible: float
+    proven: float = -np.inf
 
 
 def remainder(steps: Array, plus: Array, minus: Array, slope: float, noise: float) -> Remainder:
@@ -94,6 +96,7 @@ def remainder(steps: Array, plus: Array, minus: Array, slope: float, noise: floa
         float(abs(limit[1] - limit[0]) + 3 * sigma),
         # Four times the remainder at the last step rules the last two points, whatever its sign.
         float(4 * r[-1] / (2 * h[-1])),
+        proven=abs(value - slope) - u if np.isfinite(u) else -np.inf,
     )
 
 
@@ -182,7 +185,7 @@ def _judge(r: Remainder, allowed: float, bias: float = 0.0) -> Verdict:
         return Verdict.PASS
     # A limit that does not settle is no slope: the function may jump at the point.
     settled = r.linear_uncertainty < SETTLED * r.linear
-    if settled and min(r.linear - r.linear_uncertainty, r.error) > allowed + bias:
+    if settled and min(r.linear - r.linear_uncertainty, r.proven) > allowed + bias:
         return Verdict.FAIL
     return Verdict.INCONCLUSIVE
 

@@ -39,7 +39,8 @@ def sizes(inputs: Inputs, T: np.ndarray) -> np.ndarray:
     if "turbulent_transfer_coefficient" in p:
         H = float(np.max(p["turbulent_transfer_coefficient"]))
     else:
-        H = float(np.max(p["heat_transfer_coefficient"] * (1 + 1 / p["bowen_ratio"])))
+        h, beta = (inputs.expanded(n) for n in ("heat_transfer_coefficient", "bowen_ratio"))
+        H = float(np.max(h * (1 + 1 / beta)))
     g = float(np.max(p["thermal_conductivity"] / inputs.spacing))
     known = {
         "soil_temperature": hottest,

@@ -153,7 +153,7 @@ def test_a_pass_says_what_stayed_open(shown):
     silent = check(Verdict.INCONCLUSIVE, check="finite-difference", primary=False)
     last = shown(report(check(), silent)).splitlines()[-1]
     assert last.startswith("PASS")
-    assert last.endswith("1 other checks inconclusive: finite-difference")
+    assert last.endswith("1 other check inconclusive: finite-difference")
 
 
 def test_passed_checks_at_several_points_share_a_row(shown):

@@ -81,11 +81,12 @@ def test_the_committed_calibration_holds(committed):
 
 @pytest.mark.slow
 def test_the_whole_gate_passes_clean_cases():
-    for index in range(GATES):
-        found = gate(index)
-        assert found["verdict"] == "PASS", found
-        assert found["exit_code"] == 0
-        assert all(reason for _, verdict, reason in found["checks"] if verdict != "PASS")
+    found = [gate(index) for index in range(GATES)]
+    assert not [one for one in found if one["verdict"] == "FAIL"]
+    open_ = [one["index"] for one in found if one["exit_code"] != 0]
+    assert len(open_) < MOST_INCONCLUSIVE * GATES, open_
+    said = [check for one in found for check in one["checks"]]
+    assert all(reason for _, verdict, reason in said if verdict != "PASS")
 
 
 # ------------------------------------------------------------------ what must not hold
@@ -107,6 +108,10 @@ def test_a_calibration_that_does_not_hold_is_refused(committed):
     assert "are wanted" in changed(lambda c: c.update(count=60))
     assert "clean checks fail" in changed(lambda c: c["verdicts"].update(FAIL=1))
     assert "inconclusive" in changed(lambda c: c["verdicts"].update(INCONCLUSIVE=10**6))
+    runs = {"count": 1000, "runs": {"FAIL": 1, "PASS": 999}}
+    assert "the gate fails 1" in changed(lambda c: c.update(gate=runs))
+    runs = {"count": 1000, "runs": {"INCONCLUSIVE": 20, "PASS": 980}}
+    assert "does not pass 20" in changed(lambda c: c.update(gate=runs))
     assert "without a reason" in changed(lambda c: c["reasons"].update({"taylor: PASS, ": 1}))
 
 

@@ -63,7 +63,7 @@ def blind_products(monkeypatch):
 
 class TestCaught:
     def test_by_agreement(self, target, samples):
-        caught = canaries.of_agreement(target, samples, 0)
+        caught = canaries.of_agreement(target, samples, 0, 1e-10)
         assert caught == {"agreement, one component": True, "agreement, one step late": True}
 
     def test_by_differences(self, target, samples):
@@ -95,14 +95,14 @@ class TestCaught:
 
     def test_the_answer_itself_is_left_alone(self, target, samples):
         before = samples["a"].gradient.copy()
-        canaries.of_agreement(target, samples, 0)
+        canaries.of_agreement(target, samples, 0, 1e-10)
         np.testing.assert_array_equal(samples["a"].gradient, before)
 
 
 class TestBlind:
     def test_agreement(self, target, samples, monkeypatch):
         blind_agreement(monkeypatch)
-        assert not any(canaries.of_agreement(target, samples, 0).values())
+        assert not any(canaries.of_agreement(target, samples, 0, 1e-10).values())
 
     def test_differences(self, target, samples, monkeypatch):
         found = finite_difference.estimate(target)

@@ -197,10 +197,16 @@ class TestWhatRuns:
         assert by(report, "finite-difference").subject == "a, b"
 
     def test_one_of_three_wrong_is_the_odd_one(self):
-        claims = {"a": np.exp, "b": lambda x: np.exp(x / 2) ** 2, "c": off(np.exp, 1e-7)}
+        claims = {"a": np.exp, "b": lambda x: np.exp(x / 2) ** 2, "c": off(np.exp, 1e-5)}
         report = verify(Problem(lambda x: np.sum(np.exp(x)), X, gradients=claims))
         assert outcome(report) == ("FAIL", 1)
         assert by(report, "agreement").odd_one_out == "c"
+
+    def test_routes_that_differ_within_the_tolerance_are_no_pass(self):
+        claims = {"a": np.exp, "b": off(np.exp, 1e-7)}
+        report = verify(Problem(lambda x: np.sum(np.exp(x)), X, gradients=claims))
+        assert outcome(report) == ("INCONCLUSIVE", 3)
+        assert by(report, "agreement").reason is Reason.BORDERLINE
 
     def test_fast(self):
         report = run(rosen, rosen_der, ROSEN, options={"fast": True})
@@ -219,7 +225,7 @@ class TestWhatRuns:
             run(rosen, rosen_der, ROSEN, options={"tolerance": tolerance})
 
     def test_a_gradient_that_is_not_there(self):
-        with pytest.raises(InputError, match="unknown gradient of problem 'h'; known: g"):
+        with pytest.raises(InputError, match=r"unknown gradient \(of problem\) 'h'; known: g"):
             run(rosen, rosen_der, ROSEN, options={"routes": ["h"]})
 
 

@@ -468,7 +468,7 @@ def test_a_failure_at_a_step_away_from_the_point_is_named_or_survived():
 
 def test_an_unknown_gradient_suggests_the_nearest():
     problem = Problem(smooth, POINT, gradients={"adjoint": smooth_der})
-    with pytest.raises(InputError, match=r"unknown gradient of problem 'adjiont'.*'adjoint'\?"):
+    with pytest.raises(InputError, match=r"unknown gradient \(of problem\) 'adjiont'.*'adjoint'\?"):
         verify(problem, routes="adjiont")
 
 

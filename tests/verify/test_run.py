@@ -18,6 +18,10 @@ def kinds(report):
     return {(c.check, c.point, c.objective, c.subject) for c in report.checks}
 
 
+SMOOTH_SOLUTIONS = ("manufactured forcing", "half-space under constant air")
+BOTTOMS = ("prescribed", "insulated")
+
+
 class TestDefault:
     def test_routes(self):
         assert default_routes() == (
@@ -52,6 +56,8 @@ class TestDefault:
             | {(c, p, "") for c in COLUMN for p in ("start", "truth")}
             | {("determinism", "start", "J"), ("batch independence", "start", "J")}
             | {("canaries", "start", "")}
+            | {("convergence order", p, "") for p in SMOOTH_SOLUTIONS}
+            | {("exact solution", f"drifting column, {b} bottom", "") for b in BOTTOMS}
         )
         assert {c.subject for c in report.checks if c.check == "energy closure"} == {
             "oracle",

@@ -8,7 +8,7 @@ import pytest
 from lsm_verify import InputError, NoSolutionError, Problem, load_case
 from lsm_verify.inputs import Objective, probe_weights
 from lsm_verify.routes import ROUTES
-from lsm_verify.verify.problem import SHARED, of_problem
+from lsm_verify.verify.problem import of_problem
 from lsm_verify.verify.target import (
     COPIES,
     flatten,
@@ -150,7 +150,7 @@ class TestOfProblem:
         assert target.names == ("a", "b")
         assert target.x.tolist() == [2.0, 1.0, 0.0, -3.0, 4.0]
         assert target.scale.tolist() == [2.0, 1.0, 1.0, 3.0, 4.0]
-        assert target.shared == SHARED
+        assert target.partial is True
         assert (target.dtype, target.epsilon) == ("float64", np.finfo(np.float64).eps)
 
     def test_scores_and_gradients(self, target):

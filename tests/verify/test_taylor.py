@@ -111,7 +111,7 @@ class TestRemainder:
     ],
 )
 def test_verdict_of_one_direction(rate, error, linear, uncertainty, verdict):
-    found = Remainder(rate, (), error, linear, uncertainty, visible=0.0)
+    found = Remainder(rate, (), error, linear, uncertainty, visible=0.0, proven=error)
     assert module._judge(found, TOLERANCE) is Verdict(verdict)
 
 
