@@ -28,9 +28,9 @@ PAGE = """# Self-test: planted errors
 
 Made by `python tools/make_selftest.py`; the numbers are in `selftest.json`. Every error is planted
 in a copy of the source and the whole verification is run on it; × means that the check failed, as
-it must, · that it did not see this error, a blank that it was not asked. "Route": whether the guilty
-route, the parameters and the objective's value were told rightly; "place": whether step, node and
-term were, where the catalogue knows them. Each error's neighbour, the same value in other
+it must, · that it did not see this error, a blank that it was not asked. "Route" says whether the
+guilty route, the parameters and the objective's value were told rightly, "place" whether step, node
+and term were, where the catalogue knows them. Each error's neighbour, the same value in other
 arithmetic, must pass.
 
 ```

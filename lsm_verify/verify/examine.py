@@ -18,6 +18,9 @@ from lsm_verify.verify.target import Sample, Target, norm_of
 
 Announce = Callable[[str], None]
 
+MADE_UP_FOR = (Reason.NO_SIGNAL, Reason.NOISE)
+"""Reasons for which the probe makes up: routes agree on a misfit whose gradient is next to zero."""
+
 REFINED = 1000
 """Numbers up to which a wrong one is looked for by itself."""
 
@@ -218,7 +221,7 @@ def agree(
     seed: int,
     tolerance: float = agreement.TOLERANCE,
 ) -> list[agreement.Agreement | None]:
-    """Compare the exact routes on every objective; a probe that passes covers a misfit of 0."""
+    """Compare the exact routes on every objective; a probe that passes covers a flat misfit."""
     if len(samples) < 2:
         return [None] * len(target.objectives)
     agreements = [
@@ -234,7 +237,7 @@ def agree(
     ]
     if agreements[-1].result.verdict is Verdict.PASS:
         agreements = [
-            replace(a, result=replace(a.result, covered=a.result.reason is Reason.NO_SIGNAL))
+            replace(a, result=replace(a.result, covered=a.result.reason in MADE_UP_FOR))
             for a in agreements
         ]
     return list(agreements)
