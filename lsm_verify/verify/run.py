@@ -78,7 +78,7 @@ def verify(
     """
     if not isinstance(case, Case | Problem):
         raise InputError(
-            f"case={case!r} is neither Case nor Problem; load one, load_case('twin'), or make a "
+            f"case has type {type(case).__name__}; give a Case, load_case('twin'), or a Problem, "
             "Problem(objective, point, gradients=…)."
         )
     count = (0 if fast else 2) if points is None else points
