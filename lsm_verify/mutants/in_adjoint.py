@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
-
 from lsm_verify.mutants.mutant import (
     ALL,
     CELL,
@@ -12,11 +10,11 @@ from lsm_verify.mutants.mutant import (
     SHORT_LAYERED,
     SMALL_TWIN,
     Kind,
-    Mutant,
     Part,
     Place,
     Site,
     cell,
+    planting,
 )
 
 MODULE = "lsm_reference.adjoint"
@@ -107,32 +105,7 @@ FLUX_BELOW = Site(
 )
 
 
-def _wrong(
-    name: str,
-    kind: Kind,
-    site: Site,
-    new: str,
-    named: Set[str],
-    *,
-    only: bool = False,
-    workload: str = SMALL_TWIN,
-    size: float | None = None,
-    place: Place | None = None,
-) -> Mutant:
-    return Mutant(
-        f"adjoint: {name}",
-        Part.ADJOINT,
-        kind,
-        site,
-        new,
-        frozenset({"adjoint"}),
-        frozenset(named),
-        only=only,
-        workload=workload,
-        size=size,
-        place=place,
-    )
-
+_wrong = planting(Part.ADJOINT, "adjoint")
 
 EMISSION_LAST = Place(LAST[SMALL_TWIN], 0, ("emission",))
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
-
 from lsm_verify.mutants.mutant import (
     ALL,
     SEALED_KNOTS,
     SHORT_LAYERED,
-    SMALL_TWIN,
     Kind,
-    Mutant,
     Part,
     Place,
     Site,
+    planting,
 )
 
 MODULE = "lsm_reference.parameters"
@@ -46,31 +43,7 @@ CHAIN_OR_CONDUCTION = Place(None, None, ("chain rule", "conduction up", "conduct
 CHAIN_OR_STORAGE = Place(None, None, ("chain rule", "storage"))
 
 
-def _wrong(
-    name: str,
-    kind: Kind,
-    site: Site,
-    new: str,
-    named: Set[str],
-    culprit: str = "adjoint",
-    *,
-    only: bool = True,
-    workload: str = SMALL_TWIN,
-    place: Place = CHAIN,
-) -> Mutant:
-    return Mutant(
-        f"chain rule: {name}",
-        Part.CHAIN_RULE,
-        kind,
-        site,
-        new,
-        frozenset({culprit}),
-        frozenset(named),
-        only=only,
-        workload=workload,
-        place=place,
-    )
-
+_wrong = planting(Part.CHAIN_RULE, "adjoint", only=True, place=CHAIN)
 
 MUTANTS = (
     _wrong("sign of β", Kind.SIGN, H_BY_BETA, "h / beta**2 * bar.H", {"bowen_ratio"}),
@@ -178,7 +151,7 @@ MUTANTS = (
         H_CHANGE,
         "(1 + 1 / beta) * dh + h / beta**2 * dbeta",
         {"bowen_ratio"},
-        "tangent",
+        {"tangent"},
     ),
     _wrong(
         "power of β in the tangent",
@@ -186,6 +159,6 @@ MUTANTS = (
         H_CHANGE,
         "(1 + 1 / beta) * dh - h / beta * dbeta",
         {"bowen_ratio"},
-        "tangent",
+        {"tangent"},
     ),
 )

@@ -8,18 +8,19 @@ oracle each have their own way.
 from __future__ import annotations
 
 from collections.abc import Set
+from typing import Any
 
 from lsm_verify.mutants.mutant import (
     ALL,
     ORACLE,
     SEALED_KNOTS,
     SHORT_LAYERED,
-    SMALL_TWIN,
     Kind,
     Mutant,
     Part,
     Place,
     Site,
+    planting,
 )
 
 COLUMN, OBSERVE = "lsm_verify.models.column", "lsm_verify.models.observe"
@@ -95,32 +96,13 @@ ORACLE_OBSERVED = Site(
 )
 
 
-def _wrong(
-    name: str,
-    kind: Kind,
-    site: Site,
-    new: str,
-    named: Set[str],
-    *,
-    value: bool = True,
-    workload: str = SMALL_TWIN,
-    size: float | None = None,
-    place: Place | None = None,
-) -> Mutant:
-    torch = site.module in (COLUMN, OBSERVE)
-    return Mutant(
-        f"data path: {name}",
-        Part.DATA_PATH,
-        kind,
-        site,
-        new,
-        frozenset({"autograd"}) if torch else ORACLE,
-        frozenset(named),
-        value=value,
-        workload=workload,
-        size=size,
-        place=place,
-    )
+_in_torch = planting(Part.DATA_PATH, "autograd", value=True)
+_in_oracle = planting(Part.DATA_PATH, *ORACLE, value=True)
+
+
+def _wrong(name: str, kind: Kind, site: Site, new: str, named: Set[str], **more: Any) -> Mutant:
+    in_torch = site.module in (COLUMN, OBSERVE)
+    return (_in_torch if in_torch else _in_oracle)(name, kind, site, new, named, **more)
 
 
 OBSERVATION = Place(None, None, ("observation",))

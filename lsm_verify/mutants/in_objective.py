@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
-
 from lsm_verify.mutants.mutant import (
     ALL,
     ORACLE,
     SHORT_LAYERED,
     SIZES,
-    SMALL_TWIN,
     Kind,
-    Mutant,
     Part,
     Place,
     Site,
+    planting,
 )
 
 OBSERVE, FORWARD = "lsm_verify.models.observe", "lsm_reference.forward"
@@ -60,35 +57,7 @@ BY_SLOPE = frozenset({"adjoint", "tangent"})
 """Routes that use the oracle's ∂J/∂y."""
 
 
-def _wrong(
-    name: str,
-    kind: Kind,
-    site: Site,
-    new: str,
-    named: Set[str],
-    culprits: frozenset[str] = TORCH,
-    *,
-    only: bool = False,
-    value: bool | None = False,
-    workload: str = SMALL_TWIN,
-    size: float | None = None,
-    place: Place | None = None,
-) -> Mutant:
-    return Mutant(
-        f"objective: {name}",
-        Part.OBJECTIVE,
-        kind,
-        site,
-        new,
-        culprits,
-        frozenset(named),
-        only=only,
-        value=value,
-        workload=workload,
-        size=size,
-        place=place,
-    )
-
+_wrong = planting(Part.OBJECTIVE, *TORCH)
 
 OBJECTIVE = Place(None, None, ("objective",))
 OBSERVED = Place(None, None, ("observation",))

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
-
 from lsm_verify.mutants.mutant import (
     ALL,
     CELL,
     CELL_SIZES,
     SHORT_LAYERED,
-    SMALL_TWIN,
     Kind,
-    Mutant,
     Part,
     Place,
     Site,
     cell,
+    planting,
 )
 
 MODULE = "lsm_reference.tangent"
@@ -97,32 +94,7 @@ OBSERVED_TURBULENT = Site(
 )
 
 
-def _wrong(
-    name: str,
-    kind: Kind,
-    site: Site,
-    new: str,
-    named: Set[str],
-    *,
-    only: bool = False,
-    workload: str = SMALL_TWIN,
-    size: float | None = None,
-    place: Place | None = None,
-) -> Mutant:
-    return Mutant(
-        f"tangent: {name}",
-        Part.TANGENT,
-        kind,
-        site,
-        new,
-        frozenset({"tangent"}),
-        frozenset(named),
-        only=only,
-        workload=workload,
-        size=size,
-        place=place,
-    )
-
+_wrong = planting(Part.TANGENT, "tangent")
 
 WHOLE = (
     _wrong(

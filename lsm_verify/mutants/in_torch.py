@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
-
 from lsm_verify.mutants.mutant import (
     ALL,
     CELL,
     CELL_SIZES,
     SHORT_LAYERED,
-    SMALL_TWIN,
     Kind,
-    Mutant,
     Part,
     Place,
     Site,
     cell,
+    planting,
 )
 
 DIRECT, COLUMN = "lsm_verify.models.direct", "lsm_verify.models.column"
@@ -129,36 +126,7 @@ TIED = Site(
 )
 
 
-def _wrong(
-    name: str,
-    kind: Kind,
-    site: Site,
-    new: str,
-    named: Set[str],
-    *,
-    only: bool = False,
-    value: bool | None = False,
-    workload: str = SMALL_TWIN,
-    size: float | None = None,
-    place: Place | None = None,
-    full: bool = False,
-) -> Mutant:
-    return Mutant(
-        f"torch: {name}",
-        Part.TORCH,
-        kind,
-        site,
-        new,
-        frozenset({"autograd"}),
-        frozenset(named),
-        only=only,
-        value=value,
-        workload=workload,
-        size=size,
-        place=place,
-        full=full,
-    )
-
+_wrong = planting(Part.TORCH, "autograd")
 
 MODEL = (
     _wrong(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from lsm_verify.mutants.rewrite import Rewrite
 from lsm_verify.mutants.world import Change
@@ -175,6 +177,36 @@ class Mutant:
 
 PROMISED = 1e-6
 """Relative size from which every mutant must be killed in double precision."""
+
+
+def planting(part: Part, *culprits: str, **usual: Any) -> Callable[..., Mutant]:
+    """Return what makes the mutants of a part: ``wrong(name, kind, site, new, named, …)``.
+
+    ``culprits`` carry the error unless a mutant names others; ``usual`` are further fields of
+    `Mutant` that most mutants of the part share.
+    """
+
+    def wrong(
+        name: str,
+        kind: Kind,
+        site: Site,
+        new: str,
+        named: Set[str] = frozenset(),
+        carriers: Set[str] = frozenset(culprits),
+        **more: Any,
+    ) -> Mutant:
+        return Mutant(
+            f"{part}: {name}",
+            part,
+            kind,
+            site,
+            new,
+            frozenset(carriers),
+            frozenset(named),
+            **{**usual, **more},
+        )
+
+    return wrong
 
 
 def cell(expression: str, where: str, size: float) -> str:

@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lsm_verify.mutants.outcome import MutantOutcome, SelfTest
+from lsm_verify.report.text import print_line
 
 SIGNS = {True: "×", False: "·", None: ""}
 """Killed, spared, not asked."""
@@ -20,16 +21,16 @@ def show(found: SelfTest, console: Console, *, verbose: bool = False) -> None:
         console.print(f"  {_letter(index)} {check}", highlight=False, markup=False)
     if verbose:
         for mutant in found.mutants:
-            _line(console, f"{mutant.name}: {mutant.location or 'not located'}")
+            print_line(console, f"{mutant.name}: {mutant.location or 'not located'}")
     for mutant in found.mutants:
         if mutant.name in found.missed:
-            _line(console, f"SURVIVED {mutant.name}: no check saw it")
+            print_line(console, f"SURVIVED {mutant.name}: no check saw it")
         elif mutant.name in found.misjudged:
-            _line(console, f"MISJUDGED {mutant.name}: {_blamed(mutant)}")
+            print_line(console, f"MISJUDGED {mutant.name}: {_blamed(mutant)}")
         elif mutant.location_right is False:
-            _line(console, f"MISPLACED {mutant.name}: {mutant.location or 'not located'}")
+            print_line(console, f"MISPLACED {mutant.name}: {mutant.location or 'not located'}")
     for neighbour in found.false_alarms:
-        _line(
+        print_line(
             console,
             f"FALSE ALARM {neighbour.module}, {neighbour.within} on {neighbour.workload}: "
             f"exit code {neighbour.exit_code}, {', '.join(neighbour.failed)}",
@@ -104,7 +105,3 @@ def _blamed(mutant: MutantOutcome) -> str:
 
 def _letter(index: int) -> str:
     return "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[index % 26]
-
-
-def _line(console: Console, text: str) -> None:
-    console.print(text, highlight=False, markup=False)

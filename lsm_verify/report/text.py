@@ -34,7 +34,7 @@ def show(report: Report, console: Console, *, verbose: bool = False) -> None:
     for point in report.points:
         if verbose or _shown(point, report):
             console.print()
-            _line(console, title(point))
+            print_line(console, title(point))
             for table in gradient_tables(point, console.width):
                 console.print(table)
     console.print()
@@ -42,13 +42,13 @@ def show(report: Report, console: Console, *, verbose: bool = False) -> None:
     for check in report.checks:
         if check.covered:
             where = f"{check.objective} at the {check.point}"
-            _line(console, f"{where}: {check.reason}; the probe is judged there.")
+            print_line(console, f"{where}: {check.reason}; the probe is judged there.")
         elif verbose or check.verdict is not Verdict.PASS:
-            _line(console, f"{check.verdict} {detail(check)}")
+            print_line(console, f"{check.verdict} {detail(check)}")
     for note in report.notes:
-        _line(console, note)
+        print_line(console, note)
     times = ", ".join(f"{name} {seconds:.2f}" for name, seconds in report.seconds.items())
-    _line(console, f"seconds: {times}")
+    print_line(console, f"seconds: {times}")
     console.print()
     console.print(verdict_line(report))
 
@@ -230,5 +230,6 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.1e}"
 
 
-def _line(console: Console, text: str) -> None:
+def print_line(console: Console, text: str) -> None:
+    """Print text as it stands: no markup, no highlighting."""
     console.print(text, highlight=False, markup=False)

@@ -19,6 +19,7 @@ from lsm_verify.routes import MODELS, ROUTES
 from lsm_verify.verify import (
     agreement,
     conservation,
+    differences,
     dot_product,
     finite_difference,
     kinks,
@@ -124,7 +125,7 @@ def _differences(
 
     The truth is the complex step, whose own error is a thousand times smaller.
     """
-    found = finite_difference.estimate(target, seed=index)
+    found = differences.estimate(target, seed=index)
     along = lines.along(target, index)
     covered, reach, off = [], [], []
     checks = []

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lsm_verify.verify import agreement, dot_product, finite_difference
+from lsm_verify.verify import agreement, differences, dot_product, finite_difference
 from lsm_verify.verify.result import CheckResult, Reason, Verdict
 from lsm_verify.verify.target import Sample, Target, norm_of
 
@@ -44,7 +44,7 @@ def of_agreement(
 
 
 def of_differences(
-    found: finite_difference.Estimate, index: int, sample: Sample, norm: float, tolerance: float
+    found: differences.Estimate, index: int, sample: Sample, norm: float, tolerance: float
 ) -> dict[str, bool]:
     """Feed the comparison with finite differences."""
     target = found.target

@@ -27,7 +27,7 @@ from lsm_verify.verify import (
 from lsm_verify.verify import points as points_
 from lsm_verify.verify.examine import Plan, Run, agree, examine
 from lsm_verify.verify.result import Verdict
-from lsm_verify.verify.target import Sample, of_inputs, sample
+from lsm_verify.verify.target import Sample, Target, of_inputs, sample
 
 WINDOW = 5
 """Steps of the short window on which multiprecision is evaluated."""
@@ -174,15 +174,18 @@ def _check_point(job: CaseRun, point: str, values: dict[str, Value], seed: int) 
             T = model([inputs])[0][0]
             run.checks.append(conservation.closure(inputs, T, point=point, subject=subject))
     if first and not run.options.fast:
-        _check_start(job, inputs, samples, seed)
+        _check_start(job, inputs, target, samples, seed)
 
 
 def _check_start(
-    job: CaseRun, inputs: Inputs, samples: Mapping[str, list[Sample]], seed: int
+    job: CaseRun,
+    inputs: Inputs,
+    target: Target,
+    samples: Mapping[str, list[Sample]],
+    seed: int,
 ) -> None:
     """Run the checks that one point is enough for."""
     run, point = job.run, "start"
-    target = of_inputs(inputs, job.exact)
     first = {name: s[0] for name, s in samples.items()}
     with run.timed("determinism"):
         threads = determinism.threaded(inputs) if "autograd" in samples else {}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from lsm_verify.verify import agreement, canaries, finite_difference, kinks, taylor
+from lsm_verify.verify import agreement, canaries, differences, finite_difference, kinks, taylor
 from lsm_verify.verify import lines as lines_
 from lsm_verify.verify import points as points_
 from lsm_verify.verify.result import CheckResult, Options, PointResult, Reason, Verdict
@@ -50,7 +50,7 @@ class Run:
 class Plan:
     """Which of the shared checks run at a point.
 
-    ``differences``, ``taylor``: whether they run; ``most``: see `finite_difference.estimate`;
+    ``differences``, ``taylor``: whether they run; ``most``: see `differences.estimate`;
     ``tolerance``: of differences and remainders; ``primary``: whether differences belong to the
     gate; ``canaries``: whether corrupted answers are fed; ``agreement``: see `agreement.compare`.
     """
@@ -68,17 +68,8 @@ class Plan:
 class Evidence:
     """What differences of the objective say at a point, where they were taken."""
 
-    found: finite_difference.Estimate | None
+    found: differences.Estimate | None
     lines: lines_.Lines | None
-
-
-@dataclass(frozen=True)
-class Examined:
-    """What was found at a point: agreement per objective (none for a single route), differences."""
-
-    agreements: tuple[agreement.Agreement | None, ...]
-    norms: tuple[float, ...]
-    found: finite_difference.Estimate | None
 
 
 def examine(
@@ -91,7 +82,7 @@ def examine(
     seed: int,
     rmse: Mapping[str, float] | None = None,
     more: Callable[[int], tuple[dict[str, Sample], list[list[Verdict]]]] | None = None,
-) -> Examined:
+) -> None:
     """Run the shared checks at one point, on every objective, and describe the point.
 
     ``more`` may add answers that are shown but judged elsewhere, with their verdicts.
@@ -100,7 +91,7 @@ def examine(
     found = None
     if plan.differences:
         with run.timed("finite-difference"):
-            found = finite_difference.estimate(target, most=plan.most, seed=seed)
+            found = differences.estimate(target, most=plan.most, seed=seed)
         if plan.most is not None and target.x.size <= REFINED:
             with run.timed("finite-difference"):
                 found = _refined(target, samples, plan, found, seed)
@@ -109,11 +100,9 @@ def examine(
         with run.timed("taylor"):
             lines = lines_.along(target, seed)
     evidence = Evidence(found, lines)
-    norms = []
     for index, agreed in enumerate(agreements):
         here = {name: s[index] for name, s in samples.items()}
         norm = agreed.norm if agreed else _norm(target, here)
-        norms.append(norm)
         covered = agreed is not None and agreed.result.covered
         verdicts: list[list[Verdict]] = []
         if agreed is not None:
@@ -138,16 +127,15 @@ def examine(
                 rmse=rmse if target.objectives[index] == "J" else None,
             )
         )
-    return Examined(tuple(agreements), tuple(norms), found)
 
 
 def _refined(
     target: Target,
     samples: Mapping[str, list[Sample]],
     plan: Plan,
-    found: finite_difference.Estimate,
+    found: differences.Estimate,
     seed: int,
-) -> finite_difference.Estimate:
+) -> differences.Estimate:
     """Differentiate by every number where random directions show that some of them is wrong."""
     for index in range(len(target.objectives)):
         gradients = {name: s[index].gradient for name, s in samples.items()}
@@ -156,7 +144,7 @@ def _refined(
             found, index, gradients, norm, point="", objective="", tolerance=plan.tolerance
         )
         if result.verdict is Verdict.FAIL and np.any(found.along.component < 0):
-            return finite_difference.estimate(target, seed=seed)
+            return differences.estimate(target, seed=seed)
     return found
 
 

@@ -13,16 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lsm_verify.verify.finite_difference import (
-    LARGEST_STEP,
-    NOISE_OFFSET,
-    NOISE_SPACINGS,
-    PAIRS,
-    RATIO,
-    noise_levels,
-    richardson,
-)
-from lsm_verify.verify.noise import POINTS
+from lsm_verify.verify.differences import LARGEST_STEP, PAIRS, RATIO, richardson
+from lsm_verify.verify.noise import NOISE_OFFSET, NOISE_SPACINGS, POINTS, noise_levels
 from lsm_verify.verify.taylor import ABOVE_NOISE
 
 FEWEST, MOST = 4, 5

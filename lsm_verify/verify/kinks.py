@@ -105,14 +105,6 @@ def _one_sided(steps: Array, difference: Array, noise: float) -> tuple[float, fl
     return float(limit[k + 1]), float(uncertainty[k])
 
 
-def along(lines: Lines, index: int) -> list[Kink | None]:
-    """Look for a kink of one objective along every random line."""
-    return [
-        find(steps, plus[index], minus[index], float(lines.centre[index]), float(noise))
-        for (steps, plus, minus), noise in zip(lines.ladders, lines.noise[index], strict=True)
-    ]
-
-
 def judge(
     target: Target,
     lines: Lines,
@@ -129,7 +121,7 @@ def judge(
     NONSMOOTH if a line has one slope to the left and another to the right and every claim lies
     between them; FAIL if one does not; PASS if no line has a kink.
     """
-    found = along(lines, index)
+    found = lines.kinks[index]
     bent = [k for k, kink in enumerate(found) if kink is not None]
     outside = {
         name

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lsm_verify.verify import kinks
 from lsm_verify.verify.directions import DIRECTIONS, random_directions, within_reach
-from lsm_verify.verify.finite_difference import noise_along, noise_lines
+from lsm_verify.verify.noise import noise_along, noise_lines
 from lsm_verify.verify.target import Ladder, Target
 
 PAIRS = 28
@@ -25,7 +26,7 @@ class Lines:
 
     ``rows`` (m, n) are the directions, ``size`` (m,) their lengths in units of a Gaussian of unit
     variance, ``noise`` (objectives, m) the noise of every objective along each, ``centre``
-    (objectives,) the objectives at the point.
+    (objectives,) the objectives at the point, ``kinks`` what is found of each along each.
     """
 
     rows: Array
@@ -33,6 +34,7 @@ class Lines:
     ladders: list[Ladder]
     noise: Array
     centre: Array
+    kinks: list[list[kinks.Kink | None]]
     evaluations: int
 
 
@@ -42,11 +44,19 @@ def along(target: Target, seed: int) -> Lines:
     short = noise_lines(target, rows)
     ladders = target.ladders(rows, LARGEST_STEP, RATIO, PAIRS)
     noise = [noise_along(short, ladders, o, target.epsilon) for o in range(len(target.objectives))]
+    centre = target.scores(target.x[None])[:, 0]
     return Lines(
         rows,
         size,
         ladders,
         np.array(noise),
-        target.scores(target.x[None])[:, 0],
+        centre,
+        [
+            [
+                kinks.find(steps, plus[o], minus[o], float(centre[o]), float(nu))
+                for (steps, plus, minus), nu in zip(ladders, noise[o], strict=True)
+            ]
+            for o in range(len(noise))
+        ],
         DIRECTIONS * (2 * PAIRS + short[0][0].shape[-1] * len(short[0])) + 1,
     )

@@ -1,4 +1,4 @@
-"""How noisy a computed function is: ECnoise.
+"""How noisy a computed function is: ECnoise, on short lines beside the point.
 
 References
 ----------
@@ -9,15 +9,27 @@ Moré, J. J., Wild, S. M. (2011). Estimating computational noise. SIAM J. Sci. C
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lsm_verify.verify.target import Ladder, Target
 
 POINTS = 9
 """Equally spaced points of the difference table."""
 
 AGREE = 4.0
 """Three consecutive levels within this factor are taken as converged."""
+
+NOISE_SPACINGS = (1e-8, 1e-4)
+"""Spacing of the points for the noise estimate, in units of the scale; the second where the
+function does not move at the first: single precision on the way makes it a staircase."""
+
+NOISE_OFFSET = 0.05
+"""Where beside p the noise is measured, in units of the scale."""
+
+Array = NDArray[np.float64]
 
 
 def ecnoise(values: NDArray[np.float64]) -> float:
@@ -47,3 +59,76 @@ def ecnoise(values: NDArray[np.float64]) -> float:
         if min(group) > 0 and max(group) <= AGREE * min(group) and changes[k]:
             return levels[k]
     return max(levels[1:-1])
+
+
+def noise_lines(target: Target, rows: Array) -> list[list[Array]]:
+    """Scores (objectives, points) on short lines at p - h, p and p + h, for every direction."""
+    fine, coarse = NOISE_SPACINGS
+    lines = _lines(target, rows, fine)
+    flat = [
+        j for j, three in enumerate(lines) if not any(_moves(row) for line in three for row in line)
+    ]
+    if flat:
+        for j, three in zip(flat, _lines(target, rows[flat], coarse), strict=True):
+            lines[j] = three
+    return lines
+
+
+def _lines(target: Target, rows: Array, spacing: float) -> list[list[Array]]:
+    offsets = np.array(
+        [
+            centre + spacing * i
+            for centre in (-NOISE_OFFSET, 0.0, NOISE_OFFSET)
+            for i in range(POINTS)
+        ]
+    )
+    points = (target.x + offsets[None, :, None] * rows[:, None, :]).reshape(-1, target.x.size)
+    lines = target.scores(points).reshape(len(target.objectives), len(rows), 3, POINTS)
+    return [[lines[:, j, c] for c in range(3)] for j in range(len(rows))]
+
+
+def noise_along(
+    lines: Sequence[Sequence[Array]], rungs: Sequence[Ladder], o: int, epsilon: float
+) -> Array:
+    """Noise of one objective along every direction, from its short lines and its ladder."""
+    own = [[line[o] for line in three] for three in lines]
+    stairs = [
+        _stair(three, plus[o], minus[o]) for three, (_, plus, minus) in zip(own, rungs, strict=True)
+    ]
+    return np.maximum(noise_levels(own, epsilon), stairs)
+
+
+def noise_levels(lines: Sequence[Sequence[Array]], epsilon: float) -> Array:
+    """Noise level of one objective along every direction: the largest of its lines.
+
+    A parameter with little effect leaves most of the objective's bits alone over a short line,
+    which says nothing about rounding over a longer step: no direction is taken to be quieter than
+    the median of all, nor than ε max|J| / 4, ε being the number type's.
+    """
+    levels = np.array(
+        [max((ecnoise(line) for line in three if _moves(line)), default=np.nan) for three in lines]
+    )
+    seen = levels[~np.isnan(levels)]
+    floor = [epsilon * largest(np.concatenate(three)) / 4 for three in lines]
+    return np.asarray(np.maximum(np.fmax(levels, np.median(seen) if seen.size else 0.0), floor))
+
+
+def largest(values: Array) -> float:
+    """Largest finite magnitude; 0 without any."""
+    return float(np.max(np.abs(values), where=np.isfinite(values), initial=0.0))
+
+
+def _stair(three: Sequence[Array], plus: Array, minus: Array) -> float:
+    """Height of a step of a function that stands still over short lines: rounded, say.
+
+    It is the smallest change that the ladder shows; zero where the function moves, or never does.
+    """
+    if any(_moves(line) for line in three):
+        return 0.0
+    change = np.abs(plus - minus)
+    return float(np.min(change[change > 0], initial=np.inf)) if np.any(change > 0) else 0.0
+
+
+def _moves(line: Array) -> bool:
+    """Whether at least half of the neighbouring values differ, as ECnoise needs."""
+    return bool(2 * np.count_nonzero(np.diff(line)) >= line.size - 1)

@@ -10,7 +10,7 @@ from lsm_verify.inputs import Inputs
 from lsm_verify.quantities import OBSERVABLES
 from lsm_verify.routes import predictions
 from lsm_verify.verify.agreement import FAIL_Z, PASS_Z, Agreement
-from lsm_verify.verify.finite_difference import Estimate
+from lsm_verify.verify.differences import Estimate
 from lsm_verify.verify.result import GradientRow, PointResult, Verdict, judge
 from lsm_verify.verify.target import Sample, Target
 

@@ -324,6 +324,15 @@ def _dtype(here: Any, scores: Callable[[Array], Array], x: Array, scale: Array) 
     return "float32" if fits and not plain else "float64"
 
 
+def ulp_points(x: Array, dtype: str, rng: np.random.Generator) -> list[Array]:
+    """Return the point and copies of it in which every number is moved by one ulp of ``dtype``.
+
+    Zeros stay: the number next to zero is no rounding error of anything.
+    """
+    ulp = np.where(x == 0, 0.0, np.spacing(np.abs(x).astype(dtype))).astype(np.float64)
+    return [x, *(x + np.where(rng.random((COPIES, x.size)) < 0.5, -1.0, 1.0) * ulp)]
+
+
 def of_problem(problem: Problem) -> Target:
     """Bring a problem to the form of the checks.
 
@@ -355,13 +364,9 @@ def of_problem(problem: Problem) -> Target:
         return result
 
     dtype = _dtype(here, lambda points: evaluate("objective", problem.objective, points), x, scale)
-    # One unit in the last place of the type that is computed in; zeros stay.
-    ulp = np.where(x == 0, 0.0, np.spacing(np.abs(x).astype(dtype))).astype(np.float64)
 
     def sample(name: str, seed: int) -> list[Sample]:
-        rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
-        moved = x + np.where(rng.random((COPIES, x.size)) < 0.5, -1.0, 1.0) * ulp
-        points = [x, *moved]
+        points = ulp_points(x, dtype, np.random.default_rng([seed, zlib.crc32(name.encode())]))
         gradients = np.stack([problem.gradient(name, p) for p in points])
         return [summarise([float(here)] * len(points), gradients)]
 

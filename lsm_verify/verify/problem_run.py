@@ -11,13 +11,14 @@ from lsm_verify.errors import InputError, unknown
 from lsm_verify.verify import (
     agreement,
     determinism,
+    differences,
     finite_difference,
     localise,
     operator,
     second_order,
 )
 from lsm_verify.verify.examine import Plan, Run, examine
-from lsm_verify.verify.problem import Problem, of_problem
+from lsm_verify.verify.problem import Problem, of_problem, ulp_points
 from lsm_verify.verify.result import CheckResult, Location, Reason, Verdict
 from lsm_verify.verify.target import Target, norm_of
 
@@ -133,10 +134,7 @@ def _by_states(problem: Problem, target: Target) -> Location | None:
     if len(problem.states) < 2:
         return None
     a, b = list(problem.states)[:2]
-    x = target.x
-    rng = np.random.default_rng(0)
-    toward = np.where(rng.random((12, x.size)) < 0.5, -np.inf, np.inf)
-    points = [x, *np.where(x == 0, x, np.nextafter(x, toward))]
+    points = ulp_points(target.x, target.dtype, np.random.default_rng(0))
     states = [np.stack([problem.states_at(name, p) for p in points]) for name in (a, b)]
     if states[0].shape != states[1].shape:
         raise InputError(
@@ -187,7 +185,7 @@ def _is_wrong(part: Problem, run: Run) -> bool:
             target, samples, point=POINT, objective="J", seed=seed, tolerance=tolerance
         )
         return agreed.result.verdict is Verdict.FAIL
-    found = finite_difference.estimate(target, most=MOST, seed=seed)
+    found = differences.estimate(target, most=MOST, seed=seed)
     gradients = {name: s.gradient for name, s in samples.items()}
     norm = max(norm_of(g * target.scale) for g in gradients.values())
     result, _ = finite_difference.confirm_all(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lsm_verify.inputs import Inputs
 from lsm_verify.routes import ROUTES, hessian_products, torch_hessian_products
 from lsm_verify.verify import hessian
+from lsm_verify.verify.gradient_differences import differences
 from lsm_verify.verify.problem import Problem
 from lsm_verify.verify.result import CheckResult, Reason, Verdict
 from lsm_verify.verify.target import Target, flatten, of_inputs, unflatten
@@ -34,18 +35,16 @@ def of_case(inputs: Inputs, *, point: str, seed: int) -> list[CheckResult]:
     slopes = _slopes(target, "adjoint")
     for index, objective in enumerate(target.objectives):
         claims = {
-            route: [target.scale * flatten(inputs, found[index]) for found in each]
+            route: np.stack([target.scale * flatten(inputs, found[index]) for found in each])
             for route, each in answers.items()
         }
-        results += hessian.hessian(
-            {route: _looked_up(directions, rows) for route, rows in claims.items()},
-            slopes[index],
-            directions,
+        results += hessian.confirm(
+            claims,
+            differences(slopes[index], directions, target.unit / target.scale),
             point=point,
             objective=objective,
             seed=seed,
             names=[name for name, _ in target.labels],
-            reach=target.unit / target.scale,
         )
     return results
 
@@ -119,9 +118,3 @@ def _slopes(target: Target, route: str) -> list[Callable[[Array], Array]]:
         return np.asarray(known[key][index])
 
     return [partial(slope, index=index) for index in range(len(target.objectives))]
-
-
-def _looked_up(directions: Array, rows: list[Array]) -> Callable[[Array], Array]:
-    """Return products that were found for all directions at once."""
-    known = {v.tobytes(): row for v, row in zip(directions, rows, strict=True)}
-    return lambda v: known[np.ascontiguousarray(v).tobytes()]

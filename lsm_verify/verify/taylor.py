@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lsm_verify.verify import kinks
-from lsm_verify.verify.finite_difference import richardson
+from lsm_verify.verify.differences import richardson
 from lsm_verify.verify.lines import RATIO, Lines
 from lsm_verify.verify.result import CheckResult, Reason, Verdict
 from lsm_verify.verify.target import Target
@@ -119,7 +118,7 @@ def taylor(
     explains it exceeds ``tolerance`` ‖g∘s‖ by more than its uncertainty. Lines across a kink are
     judged by `kinks`, not here. ``bias`` is what an inner solver may do to a slope, as a norm.
     """
-    bent = kinks.along(lines, index)
+    bent = lines.kinks[index]
     smooth = [k for k in range(len(lines.rows)) if bent[k] is None]
     size = lines.size[smooth]
     found = {

@@ -13,7 +13,7 @@ import pytest
 from lsm_verify import load_case
 from lsm_verify.inputs import Objective, probe_weights
 from lsm_verify.routes import ROUTES
-from lsm_verify.verify import finite_difference
+from lsm_verify.verify import differences
 from lsm_verify.verify.target import flatten, of_inputs, scales
 
 ROUND_OFF = 1e-12
@@ -31,7 +31,7 @@ def test_uncertainty_covers_the_truth(name, count):
         objectives = (Objective(), Objective("probe", probe_weights(inputs, seed)))
         inputs = replace(inputs, objectives=objectives)
         target = of_inputs(inputs)
-        found = finite_difference.estimate(target)
+        found = differences.estimate(target)
         exact = ROUTES["complex-step"].evaluate([inputs])[0]
         scale = scales(inputs)
         for index, (_, gradient) in enumerate(exact):
@@ -51,7 +51,7 @@ def test_an_understated_uncertainty_would_be_noticed():
     missed = 0
     for point in case.random_points(10, 7):
         inputs = case.inputs(point, wrt=case.free)
-        found = finite_difference.estimate(of_inputs(inputs))
+        found = differences.estimate(of_inputs(inputs))
         truth = flatten(inputs, ROUTES["complex-step"].evaluate([inputs])[0][0][1])
         error = np.abs(found.value[0] - truth * found.target.unit)
         missed += int(np.sum(error > 0.1 * found.uncertainty[0]))

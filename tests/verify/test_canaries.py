@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from lsm_verify import Problem, Reason, Verdict, verify
-from lsm_verify.verify import agreement, canaries, dot_product, examine, finite_difference
+from lsm_verify.verify import (
+    agreement,
+    canaries,
+    differences,
+    dot_product,
+    examine,
+    finite_difference,
+)
 from lsm_verify.verify.problem import of_problem
 
 X = np.array([0.3, -0.7, 1.1])
@@ -67,7 +74,7 @@ class TestCaught:
         assert caught == {"agreement, one component": True, "agreement, one step late": True}
 
     def test_by_differences(self, target, samples):
-        found = finite_difference.estimate(target)
+        found = differences.estimate(target)
         norm = float(np.linalg.norm(samples["a"].gradient * target.scale))
         for tolerance in (1e-8, 1e-6, 1e-2):
             caught = canaries.of_differences(found, 0, samples["a"], norm, tolerance)
@@ -86,7 +93,7 @@ class TestCaught:
     def test_along_random_directions(self):
         many = np.linspace(0.5, 1.5, 100)
         target = of_problem(Problem(exp, many, gradients={"a": np.exp}))
-        found = finite_difference.estimate(target, most=10)
+        found = differences.estimate(target, most=10)
         (sample,) = target.sample("a", 0)
         norm = float(np.linalg.norm(sample.gradient * target.scale))
         assert canaries.of_differences(found, 0, sample, norm, 1e-6) == {
@@ -105,7 +112,7 @@ class TestBlind:
         assert not any(canaries.of_agreement(target, samples, 0, 1e-10).values())
 
     def test_differences(self, target, samples, monkeypatch):
-        found = finite_difference.estimate(target)
+        found = differences.estimate(target)
         blind_differences(monkeypatch)
         assert not any(canaries.of_differences(found, 0, samples["a"], 1.0, 1e-6).values())
 

@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import rosen, rosen_der
 
 from lsm_verify import InputError, Problem, Reason, Verdict, verify
-from lsm_verify.verify import finite_difference
+from lsm_verify.verify import differences
 from lsm_verify.verify.directions import DIRECTIONS
 from lsm_verify.verify.problem import of_problem
 
@@ -281,7 +281,7 @@ class TestMany:
 
     def test_every_parameter_has_its_directions(self):
         target = of_problem(self.problem(self.right))
-        along = finite_difference.estimate(target, most=32).along
+        along = differences.estimate(target, most=32).along
         counts = {name: along.owner.count(name) for name in target.names}
         assert counts == {"few": 2, "many": DIRECTIONS, "one": 1}
 
@@ -308,7 +308,7 @@ class TestSolver:
 
     def found(self, tolerance, **more):
         problem = Problem(self.root(tolerance), self.X, scales=0.1, **more)
-        return finite_difference.estimate(of_problem(problem))
+        return differences.estimate(of_problem(problem))
 
     def test_its_share_is_added(self):
         plain = self.found(1e-1)

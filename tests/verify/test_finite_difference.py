@@ -5,8 +5,9 @@ import pytest
 
 from lsm_verify import NoSolutionError, Reason, Verdict
 from lsm_verify.verify import finite_difference as fd
+from lsm_verify.verify.differences import Estimate, estimate, richardson
 from lsm_verify.verify.directions import along_parameters
-from lsm_verify.verify.finite_difference import Estimate, confirm, confirm_all, estimate, richardson
+from lsm_verify.verify.finite_difference import confirm, confirm_all
 from lsm_verify.verify.kinks import Kink
 from lsm_verify.verify.target import flatten, of_inputs
 

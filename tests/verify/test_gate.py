@@ -9,7 +9,7 @@ import pytest
 
 import lsm_verify as lv
 from lsm_verify.routes import ROUTES
-from lsm_verify.verify import finite_difference, target
+from lsm_verify.verify import differences, target
 
 
 def altered(monkeypatch, name, change):
@@ -128,7 +128,7 @@ def test_steps_of_differences_stay_where_the_model_means_something(tiny):
     wide = replace(wide, ranges={**wide.ranges, "thermal_conductivity": (0.1, 30.0)})
     inputs = wide.inputs()
     assert np.all(target.units(inputs) <= [0.3, 2e6])
-    found = finite_difference.estimate(target.of_inputs(inputs))
+    found = differences.estimate(target.of_inputs(inputs))
     assert np.all(found.noise < 1e-10)
     assert lv.verify(wide, points=0, strict=True).exit_code == 0
 
@@ -212,5 +212,7 @@ def test_a_point_in_the_other_form_is_refused_when_the_case_is_made():
 
 
 def test_verify_wants_a_case():
-    with pytest.raises(lv.InputError, match="load one"):
+    with pytest.raises(
+        lv.InputError, match=r"has type str; give a Case, load_case\(.twin.\), or a Problem"
+    ):
         lv.verify("twin")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lsm_verify import Problem, Reason, Verdict
-from lsm_verify.verify.finite_difference import LARGEST_STEP, PAIRS, RATIO
+from lsm_verify.verify.differences import LARGEST_STEP, PAIRS, RATIO
 from lsm_verify.verify.kinks import Kink, find, judge, visible
 from lsm_verify.verify.lines import along
 from lsm_verify.verify.problem import of_problem

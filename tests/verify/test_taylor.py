@@ -5,8 +5,8 @@ import pytest
 
 from lsm_verify import Problem, Reason, Verdict
 from lsm_verify.verify import taylor as module
-from lsm_verify.verify.finite_difference import noise_levels
 from lsm_verify.verify.lines import LARGEST_STEP, PAIRS, RATIO, along
+from lsm_verify.verify.noise import noise_levels
 from lsm_verify.verify.problem import of_problem
 from lsm_verify.verify.taylor import Remainder, remainder, taylor
 
@@ -226,9 +226,9 @@ class TestTaylor:
 
     def test_too_little_noise_would_make_nonsense(self, monkeypatch):
         """The quiet above is the noise estimate's doing: with a hundredth of it rates go astray."""
-        from lsm_verify.verify import finite_difference
+        from lsm_verify.verify import noise
 
-        monkeypatch.setattr(finite_difference, "noise_levels", lambda *a: noise_levels(*a) / 100)
+        monkeypatch.setattr(noise, "noise_levels", lambda *a: noise_levels(*a) / 100)
         astray = 0
         for seed in range(5):
             rng = np.random.default_rng(seed)
