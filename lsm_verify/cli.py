@@ -7,11 +7,9 @@ Exit codes: 0 passed; 1 a gradient or property is wrong; 2 wrong usage, configur
 from __future__ import annotations
 
 import io
-import os
 import sys
 import traceback
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,18 +17,13 @@ import typer
 
 from lsm_verify import __version__
 from lsm_verify.errors import InputError, NoSolutionError
+from lsm_verify.terminal import Outputs, page_of, print_text, progress, rendered, warn
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from lsm_verify.cases import Case
     from lsm_verify.verify.problem import Problem
-    from lsm_verify.verify.result import Report
 
 USAGE, INTERNAL, INTERRUPTED = 2, 4, 130
-
-LOG_WIDTH = 120
-"""Columns of a result that goes to a file or a pipe."""
 
 app = typer.Typer(
     name="lsm-verify",
@@ -193,14 +186,14 @@ def check(
     else:
         gaps = settings.get("interpolate-gaps", interpolate_gaps) or 0
         target = _target(name, settings.get("data", data), gaps)
-    report = verify(target, **options, announce=_progress, warn=_warn)
+    report = verify(target, **options, announce=progress, warn=warn)
     if report.replay.get("kind") == "problem":
         report = replace(report, replay={"kind": "problem", "target": name})
     outputs.write(report)
     terminal = Console(highlight=False)
-    _print(_rendered(report, terminal, verbose=bool(settings.get("verbose", verbose))))
+    print_text(rendered(report, terminal, verbose=bool(settings.get("verbose", verbose))))
     if asked is not None and asked.before:
-        _print(replay_.compare(asked.before, report) + "\n")
+        print_text(replay_.compare(asked.before, report) + "\n")
     raise typer.Exit(report.exit_code)
 
 
@@ -213,39 +206,6 @@ def _refuse_beside_replay(case: str | None, *options: object) -> None:
             "--replay takes case and options from its file; leave the other options out, or run "
             "check anew."
         )
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """Files that a result is written to."""
-
-    json: Path | None
-    junit: Path | None
-
-    def check(self) -> None:
-        """Refuse before any work what could not be written after it."""
-        from lsm_verify import files
-
-        given = [path for path in (self.json, self.junit) if path is not None]
-        for path in given:
-            files.check_writable(path)
-        if len({path.absolute() for path in given}) < len(given):
-            raise InputError(f"--json and --junit both name {given[0]}; give two files.")
-
-    def write(self, report: Report) -> None:
-        """Write the result in every form asked for."""
-        import json
-
-        from lsm_verify import files
-        from lsm_verify.report.junit import render
-
-        if self.json is not None:
-            text = json.dumps(report.to_json(), indent=1, allow_nan=False) + "\n"
-            files.write_text(self.json, text)
-            _progress(f"wrote {self.json}")
-        if self.junit is not None:
-            files.write_text(self.junit, render(report))
-            _progress(f"wrote {self.junit}")
 
 
 @app.command()
@@ -283,13 +243,13 @@ def selftest(
     if json is not None:
         files.check_writable(json)
     found = run_selftest(
-        mutants or None, seed=seed, full=full, with_limits=limits, announce=_progress
+        mutants or None, seed=seed, full=full, with_limits=limits, announce=progress
     )
     if json is not None:
         files.write_text(json, json_format.dumps(found.to_json(), indent=1, allow_nan=False) + "\n")
-        _progress(f"wrote {json}")
+        progress(f"wrote {json}")
     terminal = Console(highlight=False)
-    _print(_page(lambda page: matrix.show(found, page, verbose=verbose), terminal))
+    print_text(page_of(lambda page: matrix.show(found, page, verbose=verbose), terminal))
     raise typer.Exit(found.exit_code)
 
 
@@ -330,7 +290,7 @@ def simulate(
     )
     simulation.write_netcdf(dataset, output)
     for note in loaded.notes:
-        _warn(note)
+        warn(note)
     typer.echo(f"wrote {output}: {dict(dataset.sizes)}")
 
 
@@ -402,51 +362,6 @@ def _load(case: str, data: Path | None, interpolate_gaps: int) -> Case:
     from lsm_verify.cases import load_case
 
     return load_case(case, data=data, interpolate_gaps=interpolate_gaps)
-
-
-def _progress(message: str) -> None:
-    """Tell a person at a terminal what is going on; logs stay quiet."""
-    if sys.stderr.isatty():
-        typer.echo(message, err=True)
-
-
-def _rendered(report: Report, terminal: Console, *, verbose: bool) -> str:
-    from lsm_verify.report import text
-
-    return _page(lambda page: text.show(report, page, verbose=verbose), terminal)
-
-
-def _page(show: Callable[[Console], None], terminal: Console) -> str:
-    """Lay a result out for a terminal, or for a log of fixed width."""
-    from rich.console import Console
-
-    page = Console(
-        file=io.StringIO(),
-        highlight=False,
-        width=terminal.width if terminal.is_terminal else LOG_WIDTH,
-        force_terminal=terminal.is_terminal,
-        no_color=terminal.no_color,
-    )
-    show(page)
-    assert isinstance(page.file, io.StringIO)
-    return page.file.getvalue()
-
-
-def _print(text: str) -> None:
-    """Print a result; a reader that has left or a full disk does not change the verdict."""
-    if sys.stdout is None:
-        return
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except OSError as error:
-        if not isinstance(error, BrokenPipeError):
-            _warn(f"cannot print the result: {error.strerror}.")
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _warn(message: str) -> None:
-    typer.echo(f"lsm-verify: {message}", err=True)
 
 
 def main() -> None:
