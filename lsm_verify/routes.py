@@ -127,6 +127,11 @@ def _tangent_states(batch: Sequence[Inputs], change: Gradient) -> list[States]:
     return _ask_oracle(batch, "tangent_states", "evaluate", change)
 
 
+def tangent_states(inputs: Inputs, change: Gradient) -> States:
+    """Return the tangent-linear change (steps + 1, nodes) of the temperatures."""
+    return _tangent_states([inputs], change)[0]
+
+
 def _complex_step_states(batch: Sequence[Inputs], change: Gradient) -> list[States]:
     return _ask_oracle(batch, "complex_step_states", "evaluate", change)
 

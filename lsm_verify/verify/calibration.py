@@ -37,6 +37,9 @@ QUANTILES = (0.5, 0.9, 0.99, 0.999)
 FEWEST = 1000
 """Configurations that a calibration needs."""
 
+FEWEST_CASES = {"gate": 1000, "fast_gate": 10_000}
+"""Clean cases on which the gates are to have run."""
+
 MOST_INCONCLUSIVE = 0.01
 """Share of all verdicts that may be inconclusive."""
 
@@ -163,12 +166,12 @@ def _differences(
     return values, every, checks
 
 
-def gate(index: int, seed: int = SEED) -> dict[str, Any]:
-    """Run the whole gate on drawn case ``index``: its verdict, and what every check said."""
+def gate(index: int, seed: int = SEED, *, fast: bool = False) -> dict[str, Any]:
+    """Run the gate, whole or fast, on drawn case ``index``: its verdict, and what checks said."""
     from lsm_verify.verify.run import verify
 
     case = draw_case(np.random.default_rng([seed, index]))
-    report = verify(case, points=0, seed=index)
+    report = verify(case, points=0, seed=index, fast=fast)
     return {
         "index": index,
         "verdict": str(report.verdict),
@@ -239,13 +242,16 @@ def complaints(content: dict[str, Any]) -> list[str]:
     open_ = total - content["verdicts"].get("PASS", 0)
     if not open_ < MOST_INCONCLUSIVE * total:
         found.append(f"{open_} of {total} clean checks are inconclusive")
-    if content.get("gate"):
-        runs = content["gate"]["runs"]
-        open_ = content["gate"]["count"] - runs.get("PASS", 0)
-        if runs.get("FAIL", 0):
-            found.append(f"the gate fails {runs['FAIL']} clean cases")
-        if not open_ < MOST_INCONCLUSIVE * content["gate"]["count"]:
-            found.append(f"the gate does not pass {open_} of {content['gate']['count']} cases")
+    for key, wanted in FEWEST_CASES.items():
+        ran = content.get(key) or {"count": 0, "runs": {}}
+        name, count = f"the {key.replace('_', ' ')}", ran["count"]
+        if count < wanted:
+            found.append(f"{name} ran on {count} cases; {wanted} are wanted")
+        if ran["runs"].get("FAIL", 0):
+            found.append(f"{name} fails {ran['runs']['FAIL']} clean cases")
+        open_ = count - ran["runs"].get("PASS", 0)
+        if not open_ <= MOST_INCONCLUSIVE * count:
+            found.append(f"{name} does not pass {open_} of {count} cases")
     if any(reason.endswith(", ") for reason in content["reasons"]):
         found.append("a verdict without a reason")
     return found

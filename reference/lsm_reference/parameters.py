@@ -36,18 +36,15 @@ Values = Mapping[str, Any]
 def hats(problem: Problem, name: str) -> Any:
     """Weights (S, knots) of piecewise-linear knots at the end of every step, equation (29b)."""
     times = problem.knots[name]
-    ends = np.cumsum(problem.time_step)
+    ends = np.clip(np.cumsum(problem.time_step), times[0], times[-1])
     weights = np.zeros((ends.size, times.size), dtype=ends.dtype)
-    for n, t in enumerate(ends):
-        if t <= times[0]:
-            weights[n, 0] = 1.0
-        elif t >= times[-1]:
-            weights[n, -1] = 1.0
-        else:
-            k = int(np.searchsorted(times, t, side="right")) - 1
-            f = (t - times[k]) / (times[k + 1] - times[k])
-            weights[n, k] = 1.0 - f
-            weights[n, k + 1] = f
+    if times.size == 1:
+        return weights + 1
+    k = np.minimum(np.searchsorted(times, ends, side="right") - 1, times.size - 2)
+    f = (ends - times[k]) / (times[k + 1] - times[k])
+    n = np.arange(ends.size)
+    weights[n, k] = 1 - f
+    weights[n, k + 1] = f
     return weights
 
 

@@ -26,7 +26,8 @@ from lsm_verify.verify.calibration import (
 from lsm_verify.verify.draws import ERRORS, draw_case, draw_inputs
 
 COUNT = 1000 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 60
-GATES = 1000 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 4
+NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
+GATES = {"whole": 1000 if NIGHTLY else 4, "fast": 10_000 if NIGHTLY else 20}
 
 MEDIANS = 2.0
 """Factor between a median of 60 columns and the committed one: the values spread over about one
@@ -80,11 +81,12 @@ def test_the_committed_calibration_holds(committed):
 
 
 @pytest.mark.slow
-def test_the_whole_gate_passes_clean_cases():
-    found = [gate(index) for index in range(GATES)]
+@pytest.mark.parametrize("kind", GATES)
+def test_the_gate_passes_clean_cases(kind):
+    found = [gate(index, fast=kind == "fast") for index in range(GATES[kind])]
     assert not [one for one in found if one["verdict"] == "FAIL"]
     open_ = [one["index"] for one in found if one["exit_code"] != 0]
-    assert len(open_) < MOST_INCONCLUSIVE * GATES, open_
+    assert len(open_) <= MOST_INCONCLUSIVE * GATES[kind], open_
     said = [check for one in found for check in one["checks"]]
     assert all(reason for _, verdict, reason in said if verdict != "PASS")
 
@@ -112,6 +114,8 @@ def test_a_calibration_that_does_not_hold_is_refused(committed):
     assert "the gate fails 1" in changed(lambda c: c.update(gate=runs))
     runs = {"count": 1000, "runs": {"INCONCLUSIVE": 20, "PASS": 980}}
     assert "does not pass 20" in changed(lambda c: c.update(gate=runs))
+    runs = {"count": 1000, "runs": {"PASS": 1000}}
+    assert "the fast gate ran on 1000 cases" in changed(lambda c: c.update(fast_gate=runs))
     assert "without a reason" in changed(lambda c: c["reasons"].update({"taylor: PASS, ": 1}))
 
 

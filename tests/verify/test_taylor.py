@@ -193,6 +193,28 @@ class TestTaylor:
         assert result.reason is Reason.BORDERLINE
         assert result.value == pytest.approx(2.0, abs=1e-6)
 
+    def test_a_line_without_third_derivative_is_drawn_again(self):
+        """Right gradients whose third derivative vanishes along a line that the seed draws."""
+        v = along(of_problem(Problem(exp, np.zeros(3), scales=1.0)), 3).rows[0]
+        w = np.cross(v, [0.3, -1.0, 0.2])  # at right angles to v: x @ w stays zero along it
+        result = judged(
+            lambda x: (x @ w) ** 3 + (x @ v) ** 5, x=np.zeros(3), g=np.zeros(3), norm=1.0, seed=3
+        )
+        assert result.verdict is Verdict.PASS
+        assert (result.seed, result.evaluations) == (1003, 2 * 665)
+
+    @pytest.mark.parametrize("power", [1.1, 1.25, 1.5, 2.0])
+    @pytest.mark.parametrize("beside", [0.0, 1e-7])
+    def test_a_cusp_is_not_wrong(self, power, beside):
+        """sign(x)|x|^q has the slope 0 at 0, and falls at the rate q: no linear error is proven."""
+        slope = power * beside ** (power - 1)
+        for function in (
+            lambda x: np.sum(np.sign(x + beside) * np.abs(x + beside) ** power),
+            lambda x: np.sum(np.maximum(x + beside, 0.0) ** power),
+        ):
+            result = judged(function, x=np.zeros(3), g=np.full(3, slope), norm=1.0)
+            assert result.verdict is not Verdict.FAIL
+
     @pytest.mark.parametrize("claim", [0.0, 1e-9])
     def test_no_signal(self, claim):
         gradient = np.full(3, claim)
