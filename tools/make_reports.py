@@ -69,12 +69,13 @@ The gradient of J at the start, by unrolling the Jacobi iteration; judged at rel
 
 
 def summarise(report: Report) -> list[dict[str, str]]:
-    """One row per check, objective and verdict: the worst of all points."""
-    groups: dict[tuple[str, str, str], list[Any]] = {}
+    """One row per check, objective, statistic and verdict: the worst of all points."""
+    groups: dict[tuple[str, str, str, str], list[Any]] = {}
     for check in report.checks:
-        groups.setdefault((check.check, check.objective, check.verdict), []).append(check)
+        key = (check.check, check.objective, check.verdict, check.statistic)
+        groups.setdefault(key, []).append(check)
     rows = []
-    for (name, objective, verdict), checks in groups.items():
+    for (name, objective, verdict, _), checks in groups.items():
         worst = max(checks, key=lambda c: c.value)
         bounds = [c.bound for c in checks if c.bound is not None and np.isfinite(c.bound)]
         seen = [c.detectable for c in checks if c.detectable is not None]

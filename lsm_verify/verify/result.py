@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from importlib import import_module
 from typing import Any
 
 SCHEMA_VERSION = 2
@@ -217,6 +218,14 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain JSON types; numbers that JSON lacks become ``null``."""
         return _plain(asdict(self))  # type: ignore[no-any-return]
+
+    def to_junit(self) -> str:
+        """Return the report as JUnit XML: a testcase per check and parameter.
+
+        `lsm_verify.report.junit.render`, found when it is asked for: what renders a result stands
+        above it in the order of imports.
+        """
+        return str(import_module("lsm_verify.report.junit").render(self))
 
 
 def _plain(value: Any) -> Any:

@@ -55,6 +55,10 @@ def test_a_case_per_check_and_per_parameter(right):
     assert found[-1].get("name") == "gradient of J by x"
 
 
+def test_the_report_renders_itself(wrong):
+    assert wrong.to_junit() == render(wrong)
+
+
 def test_bounds_are_properties_with_all_their_digits(right):
     _, found = cases(right)
     check = right.checks[0]
