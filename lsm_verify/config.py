@@ -9,16 +9,18 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
+import re
 import sys
 import tomllib
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from lsm_verify.errors import InputError, unknown
+from lsm_verify.validation import whole
 
 if TYPE_CHECKING:
     from lsm_verify.cases import Case
@@ -35,7 +37,7 @@ KEYS: dict[str, tuple[Any, str]] = {
     "points": (int, "random points beside the start"),
     "seed": (int, "seed of every random draw"),
     "strict": (bool, "exit 3 if any check is inconclusive"),
-    "fast": (bool, "the primary gate alone"),
+    "fast": (bool, "the primary gate alone, without kinks, Taylor remainder and Hessian"),
     "tolerance": (float, "error of a gradient that finite differences pass"),
     "jacobi-tol": (float, "where the published method stops iterating [K]"),
     "data": (Path, "folder of the data files"),
@@ -45,6 +47,9 @@ KEYS: dict[str, tuple[Any, str]] = {
     "verbose": (bool, "show every point and every check"),
 }
 """Every key: its type and what it sets; all are options of ``lsm-verify check`` too."""
+
+OF_CASES = ("points", "jacobi-tol", "data", "interpolate-gaps")
+"""Keys that say something of a case alone; a problem in the same folder goes without them."""
 
 WANTED: dict[Any, str] = {
     str: "a string",
@@ -76,6 +81,10 @@ class Settings:
             raise KeyError(key)
         return self.values.get(key) if given is None else given
 
+    def of_a_problem(self) -> Settings:
+        """Return the settings without those of cases."""
+        return replace(self, values={k: v for k, v in self.values.items() if k not in OF_CASES})
+
 
 def read(start: Path) -> Settings:
     """Read the settings that hold in a folder.
@@ -88,7 +97,7 @@ def read(start: Path) -> Settings:
     Raises
     ------
     InputError
-        If the file is unreadable, or a key unknown or of the wrong type.
+        If the file is unreadable, or a key unknown, of the wrong type or out of range.
     """
     folders = [start.absolute(), *start.absolute().parents]
     path = next((f / "pyproject.toml" for f in folders if (f / "pyproject.toml").is_file()), None)
@@ -102,10 +111,40 @@ def read(start: Path) -> Settings:
     except ValueError as error:  # no TOML, or no UTF-8
         raise InputError(f"{path} is no TOML file: {error}; mend it.") from error
     tool = content.get("tool", {})
-    table = tool.get(TABLE, {}) if isinstance(tool, dict) else {}
+    tool = tool if isinstance(tool, dict) else {}
+    for name in tool:
+        if name != TABLE and _letters(name) == _letters(TABLE):
+            raise InputError(f"{path}: [tool.{name}] is not read; call it [tool.{TABLE}].")
+    table = tool.get(TABLE, {})
     if not isinstance(table, dict):
         raise InputError(f"{path}: tool.{TABLE}={table!r} must be a table, [tool.{TABLE}].")
-    return Settings({k: _value(path, k, v) for k, v in table.items()}, path)
+    values = {k: _value(path, k, v) for k, v in table.items()}
+    for key, value in values.items():
+        try:
+            _check_range(key, value)
+        except InputError as error:
+            raise InputError(f"{path}: {key} in [tool.{TABLE}]: {error}") from None
+    return Settings(values, path)
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[-_.\s]", "", name).lower()
+
+
+def _check_range(key: str, value: Any) -> None:
+    """Refuse early what `verify` and `load_case` refuse, while the file can be named."""
+    from lsm_verify.verify import run
+
+    if key == "points":
+        run.check_points(value)
+    elif key in ("seed", "interpolate-gaps"):
+        whole(key, value, 0)
+    elif key == "tolerance":
+        run.check_tolerance(value)
+    elif key == "jacobi-tol":
+        from lsm_verify.models import published
+
+        published.check_tolerance(value)
 
 
 def _value(path: Path, key: str, value: Any) -> Any:
@@ -143,11 +182,8 @@ def load_target(text: str) -> Problem | Case:
     if not (colon and name and attribute):
         raise InputError(f"{text!r} must have the form package.module:attr, model.misfit:problem.")
     if not all(part.isidentifier() for part in name.split(".")):
-        dotted = name.removesuffix(".py").strip("./\\").replace("\\", ".").replace("/", ".")
-        raise InputError(
-            f"{name!r} is no module name; give package.module:attr, {dotted}:{attribute}, say."
-        )
-    found: Any = _imported(name)
+        raise _no_module_name(name, attribute)
+    found: Any = _imported(name, attribute)
     for part in attribute.split("."):
         if not hasattr(found, part):
             public = [n for n in dir(found) if not n.startswith("_")]
@@ -156,7 +192,14 @@ def load_target(text: str) -> Problem | Case:
     return _resolved(text, found)
 
 
-def _imported(name: str) -> ModuleType:
+def _no_module_name(name: str, attribute: str) -> InputError:
+    dotted = name.removesuffix(".py").strip("./\\").replace("\\", ".").replace("/", ".")
+    return InputError(
+        f"{name!r} is no module name; give package.module:attr, {dotted}:{attribute}, say."
+    )
+
+
+def _imported(name: str, attribute: str) -> ModuleType:
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
@@ -166,6 +209,8 @@ def _imported(name: str) -> ModuleType:
     except (Exception, SystemExit) as error:
         missing = error.name if isinstance(error, ModuleNotFoundError) else None
         if missing is not None and f"{name}.".startswith(f"{missing}."):
+            if name.endswith(".py"):  # the name of a file, whose parts are identifiers too
+                raise _no_module_name(name, attribute) from None
             raise InputError(
                 f"no module named {missing!r} in {here} or installed; run from the folder that "
                 "holds it, or install it."

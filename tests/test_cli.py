@@ -2,9 +2,11 @@
 import errno
 import json
 import os
+import shlex
 import subprocess
 import sys
 from importlib import import_module
+from xml.etree import ElementTree
 
 import pytest
 
@@ -180,7 +182,8 @@ class TestCheck:
 class TestRefusals:
     def test_unknown_case(self, refused):
         assert refused("check", "twn") == (
-            "unknown case 'twn'; known: twin, twin-one-depth, phoenix, layered. Did you mean 'twin'?"
+            "unknown case 'twn'; known: twin, twin-one-depth, phoenix, layered. Did you mean 'twin'? "
+            "Your own model is named as package.module:attr, model.misfit:problem, say."
         )
 
     def test_unknown_route(self, refused):
@@ -317,6 +320,142 @@ class TestRefusals:
         assert done.stdout == ""
         assert done.stderr.startswith("lsm-verify: unknown case 'twn'")
         assert done.stderr.count("\n") == 1
+
+
+MODEL = """
+import numpy as np
+import lsm_verify as lv
+from scipy.optimize import rosen, rosen_der
+
+X = [1.3, 0.7, 0.8]
+right = lv.Problem(rosen, X, gradients={"mine": rosen_der, "half": lambda x: rosen_der(x)})
+wrong = lv.Problem(rosen, X, gradients={"mine": lambda x: 1.01 * rosen_der(x)})
+flat = lv.Problem(lambda x: 3.0, [1.0], gradients={"zero": lambda x: 0 * x})
+corner = lv.Problem(
+    lambda p: p[0] + min(abs(p[0]), abs(p[1])), [0.0, 0.0], gradients={"mine": lambda p: [1.0, 0]}
+)
+"""
+
+
+@pytest.fixture
+def model(tmp_path, monkeypatch):
+    """Stand in a folder that holds a model of the user's own; it is forgotten afterwards."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    (folder / "own_model.py").write_text(MODEL, encoding="utf-8")
+    (folder / "pyproject.toml").write_text("", encoding="utf-8")
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    yield folder
+    sys.modules.pop("own_model", None)
+
+
+def answer(path):
+    """What a result says, without what differs from run to run."""
+    data = json.loads(path.read_text(encoding="utf-8"))
+    return {key: data[key] for key in ("verdict", "exit_code", "options", "checks", "points")}
+
+
+def commands(path):
+    """The commands that a JUnit file shows, of what did not pass."""
+    cases = ElementTree.parse(path).getroot().iter("testcase")
+    found = [e for case in cases for tag in ("failure", "error", "skipped") for e in case.iter(tag)]
+    return {e.text.strip().removeprefix("replay with: ") for e in found}
+
+
+class TestOwnModel:
+    @pytest.mark.parametrize("name, code", [("right", 0), ("wrong", 1), ("flat", 3)])
+    def test_a_result_replays(self, run, model, name, code):
+        first, again = model / "first.json", model / "again.json"
+        assert run("check", f"own_model:{name}", "--seed", 5, "--json", first)[0] == code
+        assert answer(first)["options"]["points"] == 0
+        found, out, err = run("check", "--replay", first, "--json", again)
+        assert (found, err) == (code, "")
+        assert answer(again) == answer(first)
+        assert "replay: same verdict; " in out.splitlines()[-1]
+        assert "others within" not in out
+
+    def test_what_fails_is_shown_with_the_command_that_replays_it(self, run, model):
+        saved, junit = model / "a result.json", model / "junit.xml"
+        code, out, _ = run("check", "own_model:wrong", "--json", saved, "--junit", junit)
+        assert code == 1
+        command = f"lsm-verify check --replay {shlex.quote(str(saved))}"
+        assert f"replay with: {command}" in out.splitlines()
+        assert json.loads(saved.read_text(encoding="utf-8"))["command"] == command
+        assert commands(junit) == {command}
+        assert run(*shlex.split(command)[1:])[0] == 1
+
+    def test_without_a_file_the_command_holds_the_options(self, run, model):
+        junit, again = model / "junit.xml", model / "again.xml"
+        given = ["own_model:wrong", "--seed", "3", "--tolerance", "1e-05", "--fast"]
+        code, out, _ = run("check", *given, "--routes", "mine", "--junit", junit)
+        (command,) = commands(junit)
+        assert command == (
+            "lsm-verify check own_model:wrong --seed 3 --routes mine --fast --tolerance 1e-05"
+        )
+        assert f"replay with: {command}" in out.splitlines()
+        assert run(*shlex.split(command)[1:], "--junit", again)[0] == code == 1
+        first, second = (
+            [p.attrib for p in ElementTree.parse(p).iter("property")] for p in (junit, again)
+        )
+        assert first == second
+        assert first
+
+    def test_a_pass_shows_no_command(self, run, model):
+        code, out, _ = run("check", "own_model:right", "--json", model / "r.json")
+        assert code == 0
+        assert "replay with" not in out
+
+    @pytest.mark.parametrize(
+        "option, value",
+        [("--points", 2), ("--jacobi-tol", 1e-6), ("--data", "."), ("--interpolate-gaps", 3)],
+    )
+    def test_settings_of_cases_are_refused(self, run, model, option, value):
+        code, out, err = run("check", "own_model:right", option, value)
+        assert (code, out) == (2, "")
+        assert str(value) in err
+        assert err.endswith("; leave it out.\n")
+        assert err.count("\n") == 1
+
+    def test_settings_of_cases_in_the_file_are_left_out(self, run, model):
+        (model / "pyproject.toml").write_text(
+            "[tool.lsm-verify]\npoints = 4\njacobi-tol = 1e-6\ndata = 'd'\ninterpolate-gaps = 2\n"
+            "strict = true\n",
+            encoding="utf-8",
+        )
+        code, _, err = run("check", "own_model:right", "--json", model / "r.json")
+        assert (code, err) == (0, "")
+        options = answer(model / "r.json")["options"]
+        assert (options["points"], options["strict"]) == (0, True)
+        assert options["jacobi_tolerance"] == 1e-4
+
+    def test_a_file_in_place_of_a_module(self, run, model):
+        code, out, err = run("check", "own_model.py:right")
+        assert (code, out) == (2, "")
+        assert err == (
+            "lsm-verify: 'own_model.py' is no module name; give package.module:attr, "
+            "own_model:right, say.\n"
+        )
+
+    def test_a_module_without_an_attribute(self, run, model):
+        code, _, err = run("check", "own_model")
+        assert code == 2
+        assert "Your own model is named as package.module:attr" in err
+
+    def test_fast_leaves_out_what_its_help_says(self, run, model):
+        assert run("check", "own_model:corner", "--json", model / "all.json")[0] == 3
+        run("check", "own_model:corner", "--fast", "--json", model / "fast.json")
+        every, fast = (
+            {c["check"]: c["verdict"] for c in answer(model / name)["checks"]}
+            for name in ("all.json", "fast.json")
+        )
+        assert every["kinks"] == "NONSMOOTH"
+        assert every.keys() - fast.keys() == {"kinks", "taylor"}
+        assert fast["finite-difference"] == "PASS"
+        words = " ".join(run("check", "--help")[1].replace("│", " ").split())
+        for word in ("kinks", "Taylor remainder", "Hessian"):
+            assert word in words[words.index("Leaves out") :]
 
 
 class TestSimulate:

@@ -53,8 +53,8 @@ routes = ["adjoint", "tangent"]
 points = 4
 seed = 7
 strict = true
-tolerance = 1
-jacobi-tol = 1e-6
+tolerance = 1e-7
+jacobi-tol = 1
 data = "data"
 json = "/elsewhere/result.json"
 """,
@@ -66,12 +66,12 @@ json = "/elsewhere/result.json"
         "points": 4,
         "seed": 7,
         "strict": True,
-        "tolerance": 1.0,
-        "jacobi-tol": 1e-6,
+        "tolerance": 1e-7,
+        "jacobi-tol": 1.0,
         "data": tmp_path / "data",
         "json": Path("/elsewhere/result.json"),
     }
-    assert isinstance(settings.values["tolerance"], float)
+    assert isinstance(settings.values["jacobi-tol"], float)
 
 
 def test_names_may_be_one_string(tmp_path):
@@ -121,6 +121,13 @@ def test_no_file_is_no_setting(tmp_path, monkeypatch):
         ("routes = ['a', 1]", "must be a list of names"),
         ("routes = 'a,,b'", "must be a list of names"),
         ("json = 1", "json=1 .*must be a path"),
+        ("points = -1", r"points in \[tool.lsm-verify\]: points=-1 must be a whole number"),
+        ("points = 10001", "points=10001 must be at most 10000"),
+        ("seed = -1", r"seed in \[tool.lsm-verify\]: seed=-1 must be a whole number"),
+        ("tolerance = 5", r"tolerance in \[tool.lsm-verify\]: tolerance=5.0 must lie between 0"),
+        ("tolerance = nan", "tolerance=nan must lie between 0"),
+        ("jacobi-tol = 5", r"jacobi-tol in \[tool.lsm-verify\]: Jacobi tolerance 5 K must lie"),
+        ("interpolate-gaps = -1", "interpolate-gaps=-1 must be a whole number"),
     ],
 )
 def test_a_wrong_key_or_type_is_refused(tmp_path, line, wanted):
@@ -135,11 +142,26 @@ def test_a_wrong_key_or_type_is_refused(tmp_path, line, wanted):
     [
         ("[tool.lsm-verify\n", "is no TOML file.*line 1"),
         ("[tool]\nlsm-verify = 3\n", r"tool.lsm-verify=3 must be a table"),
+        ("[tool.lsm_verify]\nseed = 1\n",
+         r"pyproject.toml: \[tool.lsm_verify\] is not read; call it \[tool.lsm-verify\]"),
+        ("[tool.lsm-verify]\nseed = 1\n[tool.LsmVerify]\nseed = 2\n", "LsmVerify.* is not read"),
     ],
-)
+)  # fmt: skip
 def test_a_broken_file_is_refused(tmp_path, text, wanted):
     with pytest.raises(InputError, match=wanted):
         table(tmp_path, text)
+
+
+def test_other_tools_are_left_alone(tmp_path):
+    text = "[tool.ruff]\nline-length = 1\n[tool.lsm]\nx = 1\n[tool.lsm-verify]\nseed = 1\n"
+    assert table(tmp_path, text).values == {"seed": 1}
+
+
+def test_a_problem_goes_without_settings_of_cases(tmp_path):
+    settings = table(
+        tmp_path, "[tool.lsm-verify]\npoints = 4\ndata = 'd'\ninterpolate-gaps = 1\nseed = 3\n"
+    )
+    assert settings.of_a_problem() == config.Settings({"seed": 3}, settings.path)
 
 
 def test_bytes_that_are_no_text_are_refused(tmp_path):
@@ -194,6 +216,8 @@ def test_a_case_is_found(project):
         ("model:", "must have the form package.module:attr"),
         ("folder/model.py:problem", "give package.module:attr, folder.model:problem, say"),
         ("./model.py:problem", "give package.module:attr, model:problem, say"),
+        ("model.py:problem", "'model.py' is no module name; .* model:problem, say"),
+        ("modle.py:problem", "'modle.py' is no module name; .* modle:problem, say"),
         ("modle:problem", "no module named 'modle'"),
         ("model.inner:problem", "no module named 'model.inner'"),
         ("model:problme", "unknown attribute of model 'problme'.*Did you mean 'problem'"),

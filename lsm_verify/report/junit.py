@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from lsm_verify.report.text import detail
+from lsm_verify.report.text import detail, replayed
 from lsm_verify.verify.result import CheckResult, GradientRow, PointResult, Report, Verdict
 
 RANK = (Verdict.FAIL, Verdict.NONSMOOTH, Verdict.INCONCLUSIVE, Verdict.PASS)
@@ -14,7 +14,8 @@ def render(report: Report) -> str:
     """Return the XML; what fails the gate is a failure or an error, what stays open is skipped.
 
     A wrong gradient is a ``failure``; a gate that could not conclude an ``error``; a secondary
-    check that could not conclude is ``skipped`` with its reason.
+    check that could not conclude is ``skipped`` with its reason. Their text is the command that
+    asks the same again, where it is known.
     """
     suite = ElementTree.Element("testsuite", name=f"lsm-verify {report.case}")
     for check in report.checks:
@@ -61,7 +62,7 @@ def _add_check(suite: ElementTree.Element, report: Report, check: CheckResult) -
         return
     gate = check.verdict is Verdict.FAIL or (check.primary and not check.covered)
     tag = "failure" if check.verdict is Verdict.FAIL else "error" if gate else "skipped"
-    found = ElementTree.SubElement(case, tag, message=detail(check))
+    found = _add_outcome(case, tag, detail(check), report)
     if tag != "skipped":
         found.set("type", check.verdict.value)
 
@@ -92,7 +93,17 @@ def _add_parameter(
         text = f"the gradient by {parameter} is wrong: {values}"
         if worst.finite_difference is None and worst.agreement_z is None:
             text = f"a number of the gradient by {parameter} is wrong; which is not known"
-        ElementTree.SubElement(case, "failure", message=text, type=worst.verdict.value)
+        _add_outcome(case, "failure", text, report).set("type", worst.verdict.value)
+
+
+def _add_outcome(
+    case: ElementTree.Element, tag: str, message: str, report: Report
+) -> ElementTree.Element:
+    """Add what a viewer shows of a test case that did not pass."""
+    found = ElementTree.SubElement(case, tag, message=message)
+    if report.command:
+        found.text = replayed(report)
+    return found
 
 
 def _case(suite: ElementTree.Element, report: Report, point: str, name: str) -> ElementTree.Element:

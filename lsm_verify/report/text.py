@@ -45,12 +45,20 @@ def show(report: Report, console: Console, *, verbose: bool = False) -> None:
             print_line(console, f"{where}: {check.reason}; the probe is judged there.")
         elif verbose or check.verdict is not Verdict.PASS:
             print_line(console, f"{check.verdict} {detail(check)}")
+    if report.command and report.verdict is not Verdict.PASS:
+        # Not wrapped: a command is there to be copied.
+        console.print(replayed(report), highlight=False, markup=False, soft_wrap=True)
     for note in report.notes:
         print_line(console, note)
     times = ", ".join(f"{name} {seconds:.2f}" for name, seconds in report.seconds.items())
     print_line(console, f"seconds: {times}")
     console.print()
     console.print(verdict_line(report))
+
+
+def replayed(report: Report) -> str:
+    """Say how to ask the same again."""
+    return f"replay with: {report.command}"
 
 
 def verdict_line(report: Report) -> Text:

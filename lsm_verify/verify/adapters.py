@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lsm_verify.errors import InputError
+from lsm_verify.validation import as_array
 from lsm_verify.verify.automatic import (
     FORWARD_LIMIT,
     FORWARD_MODE,
@@ -15,10 +16,12 @@ from lsm_verify.verify.automatic import (
     from_torch,
     library,
     title_of,
-    works,
+    usable,
 )
 from lsm_verify.verify.operator import FORWARD, TRANSPOSED, apply, as_operator
 from lsm_verify.verify.problem import Operator, Problem
+
+OVER = "forward-over-reverse"
 
 __all__ = ["from_jax", "from_numpy", "from_operator", "from_torch"]
 
@@ -100,8 +103,15 @@ def _dense_product(hess: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
 
 
 def _float_type(value: Any) -> np.dtype[Any]:
-    kind = np.asarray(value).dtype
+    kind = _array(value).dtype
     return kind if kind.kind == "f" else np.dtype(np.float64)
+
+
+def _array(value: Any) -> np.ndarray[Any, Any]:
+    try:
+        return np.asarray(value)
+    except ValueError:  # rows of different lengths
+        return as_array("point", value)
 
 
 def _cast(value: Any, kinds: Any) -> Any:
@@ -134,7 +144,7 @@ def from_jax(
     forward, hessian : bool, optional
         Whether forward mode (``jax.jacfwd``) is a second route and forward over reverse a
         Hessian-vector product. Default: where they work (a ``custom_vjp`` has no forward mode)
-        and (forward) there are at most 32 numbers.
+        and are finite at the point, and (forward) there are at most 32 numbers.
     name : str, optional
         Name in tables and messages; default: the function's.
     **options
@@ -142,7 +152,7 @@ def from_jax(
     """
     jax = library("jax")
     several = isinstance(point, Mapping)
-    values = {str(k): np.asarray(v) for k, v in (point if several else {"": point}).items()}
+    values = {str(k): _array(v) for k, v in (point if several else {"": point}).items()}
     start = values if several else values[""]
     kinds = {k: _jax_type(jax, v) for k, v in values.items()}
 
@@ -162,18 +172,26 @@ def from_jax(
 
     gradients = {REVERSE: lambda p: plain(jax.grad(function)(cast(p)))}
     few = sum(v.size for v in values.values()) <= FORWARD_LIMIT
-    if forward or (forward is None and few and works(lambda: ahead(start))):
-        gradients[FORWARD_MODE] = ahead
-    second = hessian or (hessian is None and works(lambda: product(start, start)))
     single = np.dtype(np.float32) in kinds.values() and not jax.config.jax_enable_x64
-    notes = ("JAX computes in float32: jax_enable_x64 is off, switch it on.",) if single else ()
+    notes = [*options.pop("notes", ())]
+    if single:
+        notes.append("JAX computes in float32: jax_enable_x64 is off, switch it on.")
+    if forward or (
+        forward is None and few and usable(lambda: ahead(start), FORWARD_MODE, "forward", notes)
+    ):
+        gradients[FORWARD_MODE] = ahead
+    ones = {k: np.ones_like(v, dtype=kinds[k]) for k, v in values.items()}
+    along = ones if several else ones[""]
+    second = hessian or (
+        hessian is None and usable(lambda: product(start, along), OVER, "hessian", notes)
+    )
     return Problem(
         lambda p: np.asarray(function(cast(p))),
         start,
         gradients=gradients,
-        hessian_products={"forward-over-reverse": product} if second else {},
+        hessian_products={OVER: product} if second else {},
         name=name or title_of(function, "function"),
-        notes=notes,
+        notes=tuple(notes),
         **options,
     )
 

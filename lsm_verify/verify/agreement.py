@@ -83,8 +83,8 @@ def compare(
     differences below 1e-12 ‖g∘s‖ are BORDERLINE instead: the spread over copies does not show an
     error that they share, which thin layers were seen to have at 8e-14.
 
-    Where only the point can be moved by an ulp, not all that a user's functions read, differences
-    within ``tolerance`` are BORDERLINE likewise.
+    Where only the point can be moved by an ulp, not all that a user's functions read, round-off is
+    not known, and a certified bound within ``tolerance`` is PASS.
     """
     scale = target.scale
     names = list(samples)
@@ -113,9 +113,9 @@ def compare(
     largest = float(np.max(bound)) if pairs else np.nan
     once = min(s.evaluations for s in samples.values()) == 1
     shared = tolerance if target.partial else SHARED if once else 0.0
-    if pairs and shared > 0:
-        small = largest <= shared and apart <= FAIL_Z
-        verdict = Verdict.INCONCLUSIVE if verdict is Verdict.FAIL and small else verdict
+    within = bool(pairs) and largest <= shared and apart <= FAIL_Z
+    if within and verdict is not Verdict.PASS:
+        verdict = Verdict.PASS if target.partial else Verdict.INCONCLUSIVE
     reason: Reason | None = None
     if not pairs:
         verdict, reason = Verdict.INCONCLUSIVE, Reason.NOTHING
@@ -145,7 +145,7 @@ def compare(
         value=worst,
         pass_limit=PASS_Z,
         fail_limit=FAIL_Z,
-        bound=largest,
+        bound=norm_of(bound) if pairs else float("nan"),
         detectable=float(PASS_Z * noise / norm) if norm > 0 else None,
         reason=reason,
         parameters=affected,

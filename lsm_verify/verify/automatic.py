@@ -59,8 +59,8 @@ def from_torch(
     forward, hessian : bool, optional
         Whether forward mode (``torch.func.jvp``) is a second route to the gradient and double
         backward a Hessian-vector product. Default: where torch's own operators alone are used,
-        they work, and (forward) there are at most 32 numbers. A hand-written
-        backward has no forward rule: see `lsm_verify.verify.automatic`.
+        they work and are finite at the point, and (forward) there are at most 32 numbers. A
+        hand-written backward has no forward rule: see `lsm_verify.verify.automatic`.
     name : str, optional
         Name in tables and messages; default: the function's.
     **options
@@ -91,9 +91,18 @@ def from_torch(
     plain = forward is None or hessian is None
     plain = plain and works(lambda: loss.check_plain(point))
     few = sum(t.numel() for t in loss.like) <= FORWARD_LIMIT
-    if forward or (forward is None and plain and few and works(lambda: loss.forward(point))):
+    notes = [*options.pop("notes", ())]
+
+    def ahead() -> bool:
+        return usable(lambda: loss.forward(point), FORWARD_MODE, "forward", notes)
+
+    def second() -> bool:
+        along = loss.back([torch.ones_like(t) for t in loss.like])
+        return usable(lambda: loss.product(point, along), SECOND, "hessian", notes)
+
+    if forward or (forward is None and plain and few and ahead()):
         gradients[FORWARD_MODE] = loss.forward
-    if hessian or (hessian is None and plain and works(lambda: loss.product(point, point))):
+    if hessian or (hessian is None and plain and second()):
         products[SECOND] = loss.product
     return Problem(
         loss.value,
@@ -101,6 +110,7 @@ def from_torch(
         gradients=gradients,
         hessian_products=products,
         name=name or title_of(function, "function"),
+        notes=tuple(notes),
         **options,
     )
 
@@ -287,12 +297,29 @@ def title_of(function: Any, default: str) -> str:
 
 
 def works(call: Callable[[], Any]) -> bool:
-    """Whether a derivative that nobody asked for can be had at all; if not, it is no claim."""
+    """Whether something that nobody asked for can be had at all."""
     try:
         call()
     except Exception:
         return False
     return True
+
+
+def usable(call: Callable[[], Any], name: str, option: str, notes: list[str]) -> bool:
+    """Whether a derivative that nobody asked for is a claim.
+
+    One that raises is none. Neither is one that is not finite, as the second derivative of |x|^1.5
+    at zero, which says nothing against the gradient; a note says that it was left out.
+    """
+    try:
+        answer = call()
+    except Exception:
+        return False
+    parts = answer.values() if isinstance(answer, Mapping) else [answer]
+    if all(np.all(np.isfinite(part)) for part in parts):
+        return True
+    notes.append(f"{name} was left out: it is not finite at this point; {option}=True judges it.")
+    return False
 
 
 def library(name: str) -> Any:

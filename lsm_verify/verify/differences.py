@@ -43,6 +43,11 @@ class Estimate:
     change: Array
     evaluations: int
 
+    @property
+    def length(self) -> Array:
+        """Length (directions,) of every direction in units of the scales."""
+        return np.asarray(np.linalg.norm(self.along.rows / self.target.scale, axis=1))
+
     def bias(self, index: int) -> float:
         """Return the solver's share of the uncertainty of one objective's gradient, as a norm."""
         return norm_of(self.solver[index] / self.along.size)
@@ -80,17 +85,20 @@ def richardson(steps: Array, plus: Array, minus: Array, noise: float) -> tuple[f
     value, uncertainty : float
         Infinite uncertainty where too few neighbouring pairs are finite.
     """
-    ratio = steps[:-1] / steps[1:]
-    lower = (plus - minus) / (2 * steps)
-    sigma = noise / (np.sqrt(2.0) * steps)
     best = float("nan"), float("inf")
+    with np.errstate(all="ignore"):  # what overflows, or has no step left, is not finite below
+        ratio = steps[:-1] / steps[1:]
+        lower = (plus - minus) / (2 * steps)
+        sigma = noise / (np.sqrt(2.0) * steps)
     for order in (2, 4):
-        factor = ratio[: lower.size - 1] ** order
-        upper = (factor * lower[1:] - lower[:-1]) / (factor - 1)
-        sigma = np.hypot(factor * sigma[1:], sigma[:-1]) / (factor - 1)
-        change = np.abs(np.diff(upper))
-        correction = np.abs(upper - lower[1:])[1:] / ratio[: upper.size - 1] ** 2
-        uncertainty = _sceptical(upper, change, np.maximum(change, correction), 3 * sigma[1:])
+        with np.errstate(all="ignore"):
+            factor = ratio[: lower.size - 1] ** order
+            upper = (factor * lower[1:] - lower[:-1]) / (factor - 1)
+            sigma = np.hypot(factor * sigma[1:], sigma[:-1]) / (factor - 1)
+            change = np.abs(np.diff(upper))
+            correction = np.abs(upper - lower[1:])[1:] / ratio[: upper.size - 1] ** 2
+            truncation = np.maximum(change, correction)
+        uncertainty = _sceptical(upper, change, truncation, 3 * sigma[1:])
         if np.any(np.isfinite(uncertainty)):
             k = int(np.nanargmin(uncertainty))
             if uncertainty[k] < best[1]:
@@ -106,8 +114,8 @@ def _sceptical(upper: Array, change: Array, truncation: Array, noise: Array) -> 
     added. A value that a finer one contradicts, beyond the uncertainty of both, is not to be used:
     long steps see another function than the one at the point.
     """
-    plain = truncation + noise
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(all="ignore"):
+        plain = truncation + noise
         ratio = change / np.concatenate([[np.inf], change[:-1]])
         ratio = np.where(change > noise, ratio, 0.0)
         rest = np.where(ratio < 1, ratio / (1 - ratio), np.inf)
@@ -139,7 +147,7 @@ def estimate(target: Target, *, most: int | None = None, seed: int = 0) -> Estim
     value, uncertainty, noise, change = (np.empty(shape) for _ in range(4))
     bent: list[tuple[kinks.Kink | None, ...]] = []
     for o in range(shape[0]):
-        noise[o] = noise_along(lines, rungs, o, target.epsilon)
+        noise[o] = noise_along(lines, rungs, o, float(scores[o]), target.epsilon)
         for j, (steps, plus, minus) in enumerate(rungs):
             value[o, j], uncertainty[o, j] = richardson(steps, plus[o], minus[o], noise[o, j])
             ends = np.concatenate([plus[o], minus[o]])
@@ -150,7 +158,7 @@ def estimate(target: Target, *, most: int | None = None, seed: int = 0) -> Estim
                 for j, (steps, plus, minus) in enumerate(rungs)
             )
         )
-    solver = _solver_share(target, along, value, noise)
+    value, solver = _tightened(target, along, value, noise)
     count = len(along.owner) * (2 * PAIRS + 3 * POINTS) + 1
     return Estimate(
         target,
@@ -166,10 +174,16 @@ def estimate(target: Target, *, most: int | None = None, seed: int = 0) -> Estim
     )
 
 
-def _solver_share(target: Target, along: Directions, value: Array, noise: Array) -> Array:
-    """|D(tolerance) - D(tolerance / 100)|: the smooth bias of an inner solver in the evidence."""
+def _tightened(
+    target: Target, along: Directions, value: Array, noise: Array
+) -> tuple[Array, Array]:
+    """Take the tighter solver's derivatives where there is one, and |D(tol) - D(tol / 100)|.
+
+    The difference is all but a hundredth of the looser one's bias: about it alone, and not about
+    the tighter value, U would fall short by that hundredth.
+    """
     if target.tighter is None:
-        return np.zeros_like(value)
+        return value, np.zeros_like(value)
     tighter = np.empty_like(value)
     for j, row in enumerate(along.rows):
         nominal = np.asarray(LARGEST_STEP / RATIO ** np.arange(PAIRS), dtype=np.float64)
@@ -179,4 +193,4 @@ def _solver_share(target: Target, along: Directions, value: Array, noise: Array)
             tighter[o, j], _ = richardson(
                 nominal, scores[o, :PAIRS], scores[o, PAIRS:], float(noise[o, j])
             )
-    return np.abs(value - tighter)
+    return tighter, np.abs(value - tighter)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -12,20 +13,22 @@ from lsm_verify.inputs import Inputs
 from lsm_verify.routes import Evaluation, Route, register
 from lsm_verify.verify import kinks
 from lsm_verify.verify.differences import LARGEST_STEP, PAIRS, RATIO, Estimate, estimate
+from lsm_verify.verify.noise import finer
 from lsm_verify.verify.result import CheckResult, Reason, Verdict
-from lsm_verify.verify.target import of_inputs, unflatten
+from lsm_verify.verify.target import norm_of, of_inputs, unflatten
 
 TOLERANCE = 1e-8
 """Largest certified error of any component of our own model, in units of ‖g∘s‖."""
+
+CHANCE = 3.06
+"""The square root of 8 over the 0.1 % quantile of χ² with 8 degrees of freedom."""
 
 WEIGHTY = 1e-3
 """Share |g_j s_j| / ‖g∘s‖ from which a component carries weight."""
 
 RELATIVE = 100.0
-"""A component that carries weight may be wrong by this many tolerances of its own size."""
-
-GROSS = 1e-2
-"""A number of too small a share to fail is not passed either if it is wrong by more than this."""
+"""A component that carries weight may be wrong by this many tolerances of its own size; one of too
+small a share to fail is not passed either if it is proven wrong by more."""
 
 OFFSET = 1e4
 """|J| over its change along the ladder from which digits lost to an offset explain the noise."""
@@ -59,16 +62,22 @@ def confirm(
         weighty, np.minimum(allowed, RELATIVE * tolerance * np.abs(claimed)), allowed
     )
     delta = np.abs(claimed - value)
+    # Along a random direction an error of the norm allowed shows as up to |ξ| times that.
+    beyond = np.where(along.component >= 0, allowed, tolerance * norm * found.length)
+    gross = RELATIVE * tolerance * np.maximum(np.abs(claimed), np.abs(value))
     each = [
-        _judge(d, e, a, g, kink, GROSS * max(abs(g), abs(v)))
-        for d, e, a, g, v, kink in zip(
-            delta, u, allowed, claimed, value, found.kinks[index], strict=True
-        )
+        _judge(*row)
+        for row in zip(delta, u, allowed, beyond, claimed, gross, found.kinks[index], strict=True)
     ]
+    for j in [j for j, v in enumerate(each) if v is Verdict.FAIL]:
+        noise, change = found.noise[index, j], found.change[index, j]
+        smooth_here = found.kinks[index][j] is None
+        if smooth_here and finer(found.target, along.rows[j], index, noise, change):
+            each[j] = Verdict.INCONCLUSIVE
     smooth = np.array([v is not Verdict.NONSMOOTH for v in each])
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = np.where(allowed > 0, (delta + u) / allowed, np.inf)
-        error = (delta + u) / along.size / norm if norm > 0 else None
+        error = (delta + u) / along.size
         reach = u / along.size / norm if norm > 0 else None
     verdict, reason = _conclude(found, index, each, claimed, norm, delta + u <= allowed)
     concerned = dict.fromkeys(
@@ -87,7 +96,7 @@ def confirm(
         value=float(np.max(ratio[smooth], initial=0.0)),
         pass_limit=1.0,
         fail_limit=1.0,
-        bound=None if error is None else float(np.max(error[smooth], initial=0.0)),
+        bound=_norm_of_errors(found, error, smooth) / norm if norm > 0 else None,
         detectable=None if reach is None else float(np.max(reach[smooth], initial=0.0)),
         reason=reason,
         parameters=tuple(concerned),
@@ -103,9 +112,10 @@ def _judge(
     delta: float,
     u: float,
     allowed: float,
+    beyond: float,
     claimed: float,
-    kink: kinks.Kink | None,
     gross: float,
+    kink: kinks.Kink | None,
 ) -> Verdict:
     if not np.isfinite(claimed):
         return Verdict.FAIL
@@ -114,7 +124,22 @@ def _judge(
     if delta + u <= allowed:
         # Too small a share of the norm to fail, yet wrong by itself: no PASS either.
         return Verdict.INCONCLUSIVE if delta - u > max(gross, u) else Verdict.PASS
-    return Verdict.FAIL if delta - u > allowed else Verdict.INCONCLUSIVE
+    return Verdict.FAIL if delta - u > beyond else Verdict.INCONCLUSIVE
+
+
+def _norm_of_errors(found: Estimate, error: Array, smooth: NDArray[np.bool_]) -> float:
+    """Bound of ‖(g - ∇J)∘s‖ from bounds of components and of projections on random directions.
+
+    The mean square of Gaussian projections is the square of the norm; that of eight of them is too
+    small by `CHANCE`² once in a thousand times.
+    """
+    parts = []
+    for name in found.target.names:
+        here = smooth & np.array([owner == name for owner in found.along.owner])
+        drawn = np.any(found.along.component[here] < 0)
+        share = CHANCE / math.sqrt(np.count_nonzero(here)) if drawn else 1.0
+        parts.append(share * norm_of(error[here]))
+    return norm_of(np.array(parts))
 
 
 def _conclude(

@@ -52,7 +52,7 @@ def find(steps: Array, plus: Array, minus: Array, centre: float, noise: float) -
         The function at p, and the standard deviation ν of its noise.
     """
     limit, uncertainty = _limits(steps, plus, minus, centre, noise)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(all="ignore"):
         clear = np.abs(limit[1:]) > SIGNIFICANT * uncertainty
     # Smooth curvature falls with h: only a limit that stays is a jump.
     stable = [
@@ -84,23 +84,24 @@ def _limits(
     steps: Array, plus: Array, minus: Array, centre: float, noise: float
 ) -> tuple[Array, Array]:
     """S(h) extrapolated to h → 0 for every two steps, and the uncertainty of all but the first."""
-    ratio = steps[:-1] / steps[1:]
-    bend = (plus + minus - 2 * centre) / steps
-    limit = (ratio * bend[1:] - bend[:-1]) / (ratio - 1)
-    sigma = np.sqrt(6.0) * noise / steps
-    sigma = np.hypot(ratio * sigma[1:], sigma[:-1]) / (ratio - 1)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(all="ignore"):
+        ratio = steps[:-1] / steps[1:]
+        bend = (plus + minus - 2 * centre) / steps
+        limit = (ratio * bend[1:] - bend[:-1]) / (ratio - 1)
+        sigma = np.sqrt(6.0) * noise / steps
+        sigma = np.hypot(ratio * sigma[1:], sigma[:-1]) / (ratio - 1)
         return limit, np.abs(np.diff(limit)) + 3 * sigma[1:]
 
 
 def _one_sided(steps: Array, difference: Array, noise: float) -> tuple[float, float]:
     """One-sided slope, extrapolated once where it is surest, and its uncertainty."""
-    ratio = steps[:-1] / steps[1:]
-    slope = difference / steps
-    limit = (ratio * slope[1:] - slope[:-1]) / (ratio - 1)
-    sigma = np.sqrt(2.0) * noise / steps
-    sigma = np.hypot(ratio * sigma[1:], sigma[:-1]) / (ratio - 1)
-    uncertainty = np.abs(np.diff(limit)) + 3 * sigma[1:]
+    with np.errstate(all="ignore"):
+        ratio = steps[:-1] / steps[1:]
+        slope = difference / steps
+        limit = (ratio * slope[1:] - slope[:-1]) / (ratio - 1)
+        sigma = np.sqrt(2.0) * noise / steps
+        sigma = np.hypot(ratio * sigma[1:], sigma[:-1]) / (ratio - 1)
+        uncertainty = np.abs(np.diff(limit)) + 3 * sigma[1:]
     k = int(np.nanargmin(uncertainty))
     return float(limit[k + 1]), float(uncertainty[k])
 

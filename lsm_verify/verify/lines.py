@@ -43,8 +43,11 @@ def along(target: Target, seed: int) -> Lines:
     rows, size = within_reach(target, random_directions(target, DIRECTIONS, seed))
     short = noise_lines(target, rows)
     ladders = target.ladders(rows, LARGEST_STEP, RATIO, PAIRS)
-    noise = [noise_along(short, ladders, o, target.epsilon) for o in range(len(target.objectives))]
     centre = target.scores(target.x[None])[:, 0]
+    noise = [
+        noise_along(short, ladders, o, float(centre[o]), target.epsilon)
+        for o in range(len(target.objectives))
+    ]
     return Lines(
         rows,
         size,

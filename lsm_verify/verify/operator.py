@@ -159,7 +159,7 @@ def apply(
         answer = np.asarray(function(np.array(vector)))
     except InputError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # an exit would pass for a verdict
         raise InputError(
             f"{name}: {what} raised {type(error).__name__}: {error}; at a random vector of "
             f"{vector.size} numbers. Mend it, or give the right shape."

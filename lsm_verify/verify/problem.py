@@ -210,7 +210,7 @@ class Problem:
         """Call a user's function at a point; its exception becomes an `InputError`."""
         try:
             return function(self.form(flat), *more)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # an exit would pass for a verdict
             raise InputError(
                 f"{self.name}: {what} raised {type(error).__name__}: {error}; at "
                 f"{self.describe(flat)}. Mend it, or give scales that keep p ± s/2 in its domain."

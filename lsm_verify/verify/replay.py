@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import shlex
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from typing import Any
 from lsm_verify.cases import Case
 from lsm_verify.cases.serial import case_from_json, read_case
 from lsm_verify.errors import InputError
-from lsm_verify.verify.result import SCHEMA_VERSION, Report
+from lsm_verify.verify.problem import Problem
+from lsm_verify.verify.result import SCHEMA_VERSION, Options, Report
+from lsm_verify.verify.run import JACOBI_TOLERANCE, default_points, default_tolerance
 
 TYPES: dict[str, type] = {
     "points": int,
@@ -99,6 +102,57 @@ def _options(path: Path, written: Mapping[str, Any]) -> dict[str, Any]:
     options = {name: written[name] for name in wanted}
     options["routes"] = list(written["routes"]) if written["named"] else None
     return options
+
+
+def command(
+    name: str,
+    case: Case | Problem,
+    options: Options,
+    *,
+    saved: Path | None = None,
+    data: Path | None = None,
+    interpolate_gaps: int = 0,
+    configured: Collection[str] = (),
+) -> str:
+    """Return the line of a shell that asks again what a report answers.
+
+    Parameters
+    ----------
+    name : str
+        What was verified, as the command line names it; ``case`` is what that is.
+    options : Options
+        Of the report. Those that are not the defaults are written out, and the seed.
+    saved : Path, optional
+        A file that holds the question; nothing else is needed then.
+    data, interpolate_gaps
+        As they were given for a case by its name.
+    configured : collection of str
+        Options that pyproject.toml sets: written out even where they have their default value.
+    """
+    if saved is not None:
+        return shlex.join(["lsm-verify", "check", "--replay", str(saved)])
+    own = isinstance(case, Problem)
+
+    def changed(key: str, default: object, value: object) -> bool:
+        return value != default or key in configured
+
+    words = ["lsm-verify", "check", name, "--seed", str(options.seed)]
+    if options.named:
+        words += ["--routes", ",".join(options.routes)]
+    if not own and changed("points", default_points(options.fast), options.points):
+        words += ["--points", str(options.points)]
+    for key, value in (("strict", options.strict), ("fast", options.fast)):
+        if changed(key, False, value):
+            words.append(f"--{key}" if value else f"--no-{key}")
+    if changed("tolerance", default_tolerance(case), options.tolerance):
+        words += ["--tolerance", repr(options.tolerance)]
+    if not own and changed("jacobi-tol", JACOBI_TOLERANCE, options.jacobi_tolerance):
+        words += ["--jacobi-tol", repr(options.jacobi_tolerance)]
+    if data is not None:
+        words += ["--data", str(data)]
+    if not own and changed("interpolate-gaps", 0, interpolate_gaps):
+        words += ["--interpolate-gaps", str(interpolate_gaps)]
+    return shlex.join(words)
 
 
 def compare(before: Mapping[str, Any], report: Report) -> str:

@@ -199,7 +199,7 @@ class Report:
     """Everything that a run of `verify` found.
 
     ``replay`` holds what is needed to ask the same again: the case itself, or the name of the
-    problem.
+    problem. ``command`` is the line of a shell that does so; of a run in Python it is empty.
     """
 
     case: str
@@ -213,6 +213,7 @@ class Report:
     notes: tuple[str, ...]
     provenance: dict[str, str]
     replay: dict[str, Any] = field(default_factory=dict)
+    command: str = ""
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from lsm_verify.cases import Case
 from lsm_verify.errors import InputError
@@ -21,6 +20,12 @@ from lsm_verify.verify.result import Options, Report, overall
 MOST_POINTS = 10_000
 """Random points that one run may have."""
 
+POINTS = 2
+"""Random points that a case has unless told otherwise; with ``fast`` none."""
+
+JACOBI_TOLERANCE = 1e-4
+"""Tolerance [K] at which the published method stops iterating, in the paper and by default."""
+
 
 def verify(
     case: Case | Problem,
@@ -31,7 +36,7 @@ def verify(
     strict: bool = False,
     fast: bool = False,
     tolerance: float | None = None,
-    jacobi_tolerance: float = 1e-4,
+    jacobi_tolerance: float = JACOBI_TOLERANCE,
     announce: Announce = lambda message: None,
     warn: Announce = lambda message: None,
 ) -> Report:
@@ -46,18 +51,22 @@ def verify(
         ``autograd-published``; of a problem: names of its gradients, default: all.
     points : int, optional
         How many random points are drawn from the case's ranges, beside its start and its truth
-        or published parameters; default 2, with ``fast`` 0. A problem is verified at its point.
+        or published parameters; default 2, with ``fast`` 0. A problem is verified at its point,
+        and none is stored in its report.
     seed : int
         Seed of all draws.
     strict : bool
         Whether an inconclusive secondary check also makes the exit code 3.
     fast : bool
         The primary gate with canaries at the start alone, with differences and dot products.
+        Left out: kinks, Taylor remainder and Hessian; of a case also all other points, short
+        window, determinism, single precision, batch independence and orders of convergence. A
+        gradient at a kink may pass.
     tolerance : float, optional
         Error of a claimed gradient, in units of ‖g∘s‖, up to which finite differences pass it;
         default 1e-8 for a case, 1e-6 for a problem.
     jacobi_tolerance : float
-        Tolerance [K] of the published route's inner iteration.
+        Tolerance [K] of the published route's inner iteration; of a case only.
     announce : callable
         Called with a line of text before each longer piece of work.
     warn : callable
@@ -81,21 +90,18 @@ def verify(
             f"case has type {type(case).__name__}; give a Case, load_case('twin'), or a Problem, "
             "Problem(objective, point, gradients=…)."
         )
-    count = (0 if fast else 2) if points is None else points
-    for name, number in (("points", count), ("seed", seed)):
-        whole(name, number, 0)
-    if count > MOST_POINTS:
-        raise InputError(f"points={count} must be at most {MOST_POINTS}; give fewer.")
-    if isinstance(case, Problem) and points:
-        raise InputError(f"points={points}: a problem is verified at its own point; leave it out.")
+    count = default_points(fast) if points is None else points
+    check_points(count)
+    whole("seed", seed, 0)
+    if isinstance(case, Problem):
+        _refuse_for_a_problem(points, jacobi_tolerance)
+        count = 0
     given = [routes] if isinstance(routes, str | Route) else routes
     if given is not None and not given:
         known = ROUTES if isinstance(case, Case) else case.gradients
         raise InputError(f"no route is named; known: {', '.join(known)}.")
-    default = OWN_TOLERANCE if isinstance(case, Case) else TOLERANCE
-    allowed: Any = default if tolerance is None else tolerance
-    if not isinstance(allowed, float) or not 0 < allowed < 1:
-        raise InputError(f"tolerance={tolerance} must lie between 0 and 1; give 1e-6, say.")
+    allowed = default_tolerance(case) if tolerance is None else tolerance
+    check_tolerance(allowed)
     names = [r.name if isinstance(r, Route) else str(r) for r in given or ()]
     options = Options(
         routes=tuple(dict.fromkeys(names)),
@@ -129,3 +135,36 @@ def verify(
         provenance=provenance(case.sources if isinstance(case, Case) else {}),
         replay=replay,
     )
+
+
+def default_points(fast: bool) -> int:
+    """Random points of a case where none are asked for."""
+    return 0 if fast else POINTS
+
+
+def default_tolerance(case: Case | Problem) -> float:
+    """Error that finite differences pass where no tolerance is asked for."""
+    return OWN_TOLERANCE if isinstance(case, Case) else TOLERANCE
+
+
+def check_points(points: object) -> None:
+    """Refuse what is no number of random points."""
+    if whole("points", points, 0) > MOST_POINTS:
+        raise InputError(f"points={points} must be at most {MOST_POINTS}; give fewer.")
+
+
+def check_tolerance(tolerance: object) -> None:
+    """Refuse what is no error in units of ‖g∘s‖."""
+    if not isinstance(tolerance, float) or not 0 < tolerance < 1:
+        raise InputError(f"tolerance={tolerance} must lie between 0 and 1; give 1e-6, say.")
+
+
+def _refuse_for_a_problem(points: int | None, jacobi_tolerance: float) -> None:
+    """Refuse settings of cases, which would be ignored."""
+    if points:
+        raise InputError(f"points={points}: a problem is verified at its own point; leave it out.")
+    if jacobi_tolerance != JACOBI_TOLERANCE:
+        raise InputError(
+            f"jacobi_tolerance={jacobi_tolerance:g}: a problem has no published method to stop; "
+            "leave it out."
+        )

@@ -91,6 +91,16 @@ def test_an_inconclusive_gate_is_an_error_and_a_secondary_check_skipped():
     assert suite.get("errors") == "1"
 
 
+def test_what_did_not_pass_holds_its_command(right, wrong):
+    command = "lsm-verify check model:problem --seed 0"
+    _, found = cases(replace(wrong, command=command))
+    failures = [c.find("failure") for c in found if c.find("failure") is not None]
+    assert {f.text for f in failures} == {f"replay with: {command}"}
+    assert any("gradient of J by b" in c.get("name") for c in found)
+    assert command not in render(replace(right, command=command))
+    assert "replay with" not in render(wrong)  # a run in Python has no command
+
+
 def test_step_node_and_term_are_shown(wrong):
     where = Location(48, 0, "emission", "autograd", "step 48, node 0, emission 4εσT³: half")
     first = next(k for k, c in enumerate(wrong.checks) if c.verdict is Verdict.FAIL)

@@ -102,6 +102,15 @@ def test_a_failure_names_reason_and_parameters(shown):
     assert last.endswith(f"({Reason.DISAGREEMENT}); parameters affected: albedo, bowen_ratio")
 
 
+@pytest.mark.parametrize("verdict", [v for v in Verdict if v is not Verdict.PASS])
+def test_what_did_not_pass_is_shown_with_its_command_in_one_line(shown, verdict):
+    command = "lsm-verify check twin --seed 7 --routes " + ",".join(["adjoint"] * 20)
+    made = replace(report(check(verdict), verdict=verdict, code=1), command=command)
+    assert f"replay with: {command}" in shown(made, width=60).splitlines()
+    assert "replay with" not in shown(replace(made, command=""))
+    assert "replay with" not in shown(replace(report(check()), command=command))
+
+
 def test_a_title_is_shown_as_it_stands(shown):
     assert shown(report(check())).splitlines()[0] == "twin: a [title]"
 

@@ -12,7 +12,7 @@ from scipy.optimize import rosen, rosen_der, rosen_hess, rosen_hess_prod
 from scipy.sparse.linalg import LinearOperator
 
 from lsm_verify.errors import InputError
-from lsm_verify.verify.automatic import FORWARD_LIMIT
+from lsm_verify.verify.automatic import FORWARD_LIMIT, usable
 from lsm_verify.verify.problem import Problem
 from lsm_verify.verify.result import CheckResult, Reason, Report, Verdict
 from lsm_verify.verify.run import verify
@@ -88,6 +88,13 @@ def test_numpy_hands_over_the_form_and_type_of_the_point():
 def test_numpy_refuses_what_is_no_function(arguments, wanted):
     with pytest.raises(InputError, match=wanted):
         Problem.from_numpy(rosen, [1.0, 2.0], **arguments)
+
+
+@pytest.mark.parametrize("point", [[[1.0], [1.0, 2.0]], {"a": [[1.0], [1.0, 2.0]]}])
+def test_rows_of_different_lengths_are_no_point(point):
+    with pytest.raises(InputError, match="must be a number or an array of numbers") as caught:
+        Problem.from_numpy(rosen, point, grad=rosen_der)
+    assert "\n" not in str(caught.value)
 
 
 def test_numpy_refuses_a_hessian_of_a_mapping_and_of_the_wrong_shape():
@@ -235,6 +242,47 @@ def test_torch_hessian_of_a_linear_function_is_zero():
     assert verify(problem).exit_code == 0
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: (x.abs() ** 1.5).sum(),
+        lambda x: torch.linalg.norm(x[:1]) * x[0] + (x**2).sum(),
+    ],
+    ids=["power", "norm"],
+)
+def test_an_unasked_derivative_that_is_not_finite_is_no_claim(function):
+    problem = Problem.from_torch(function, tensor(0.0, 1.0), notes=("mine",))
+    assert list(problem.gradients) == ["reverse-mode", "forward-mode"]
+    assert list(problem.hessian_products) == []
+    assert problem.notes == (
+        "mine",
+        "double-backward was left out: it is not finite at this point; hessian=True judges it.",
+    )
+    report = verify(problem)
+    assert report.exit_code == 0
+    assert report.notes == problem.notes
+    asked = Problem.from_torch(function, tensor(0.0, 1.0), hessian=True)
+    assert asked.notes == ()
+    with pytest.raises(InputError, match="Hessian product 'double-backward' returned"):
+        verify(asked)
+
+
+@pytest.mark.parametrize(
+    "answer, finite",
+    [
+        (np.ones(2), True),
+        ({"a": np.ones(2), "b": 1.0}, True),
+        (np.array([1.0, np.nan]), False),
+        ({"a": np.ones(2), "b": np.inf}, False),
+    ],
+)
+def test_every_number_of_a_derivative_must_be_finite(answer, finite):
+    notes: list[str] = []
+    assert usable(lambda: answer, "forward-mode", "forward", notes) == finite
+    left_out = "forward-mode was left out: it is not finite at this point; forward=True judges it."
+    assert notes == ([] if finite else [left_out])
+
+
 def module_and_data() -> tuple[torch.nn.Module, torch.Tensor, torch.Tensor]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
@@ -379,6 +427,30 @@ def test_jax_custom_vjp_has_reverse_mode_alone(jax):
     problem = Problem.from_jax(lambda x: cube(x).sum(), np.array([1.0, 2.0]))
     assert list(problem.gradients) == ["reverse-mode"]
     assert verify(problem).exit_code == 1
+
+
+def test_jax_unasked_derivatives_that_are_not_finite_are_no_claims(jax):
+    def power(x):
+        return (jax.numpy.abs(x) ** 1.5).sum()
+
+    problem = Problem.from_jax(power, [0.0, 1.0], notes=("mine",))
+    assert list(problem.gradients) == ["reverse-mode", "forward-mode"]
+    assert list(problem.hessian_products) == []
+    left_out = "forward-over-reverse was left out: it is not finite at this point; "
+    assert problem.notes[0] == "mine"
+    assert problem.notes[-1] == f"{left_out}hessian=True judges it."
+    assert len(problem.notes) == (2 if jax.config.jax_enable_x64 else 3)
+    assert verify(problem).exit_code == (0 if jax.config.jax_enable_x64 else 3)
+    asked = Problem.from_jax(power, [0.0, 1.0], hessian=True)
+    assert asked.notes == problem.notes[1:-1]
+    if jax.config.jax_enable_x64:  # in single precision second derivatives are not judged
+        with pytest.raises(InputError, match="Hessian product 'forward-over-reverse' returned"):
+            verify(asked)
+
+
+def test_jax_rows_of_different_lengths_are_no_point(jax):
+    with pytest.raises(InputError, match="must be a number or an array of numbers"):
+        Problem.from_jax(jax.numpy.sum, [[1.0], [1.0, 2.0]])
 
 
 def test_jax_missing_names_the_remedy(monkeypatch):

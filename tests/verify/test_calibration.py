@@ -91,6 +91,11 @@ def test_the_gate_passes_clean_cases(kind):
     assert all(reason for _, verdict, reason in said if verdict != "PASS")
 
 
+def test_a_misfit_that_stands_still_is_no_failure():
+    """A sensor so deep that the misfit does not change by a last place: once taken for proof."""
+    assert gate(1100, fast=True)["verdict"] == "INCONCLUSIVE"
+
+
 # ------------------------------------------------------------------ what must not hold
 
 

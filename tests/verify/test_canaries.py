@@ -65,7 +65,7 @@ def blind_differences(monkeypatch):
 
 
 def blind_products(monkeypatch):
-    monkeypatch.setattr(dot_product, "eta_of", lambda left, right: 0.0)
+    monkeypatch.setattr(dot_product, "eta_of", lambda left, right, size=0.0: 0.0)
 
 
 class TestCaught:

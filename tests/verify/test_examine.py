@@ -202,11 +202,14 @@ class TestWhatRuns:
         assert outcome(report) == ("FAIL", 1)
         assert by(report, "agreement").odd_one_out == "c"
 
-    def test_routes_that_differ_within_the_tolerance_are_no_pass(self):
-        claims = {"a": np.exp, "b": off(np.exp, 1e-7)}
+    @pytest.mark.parametrize("error, wanted", [(1e-7, "PASS"), (3e-6, "FAIL")])
+    def test_routes_that_differ_beyond_round_off_are_held_against_the_tolerance(
+        self, error, wanted
+    ):
+        claims = {"a": np.exp, "b": off(np.exp, error)}
         report = verify(Problem(lambda x: np.sum(np.exp(x)), X, gradients=claims))
-        assert outcome(report) == ("INCONCLUSIVE", 3)
-        assert by(report, "agreement").reason is Reason.BORDERLINE
+        assert report.verdict is Verdict(wanted)
+        assert by(report, "agreement").verdict is Verdict(wanted)
 
     def test_fast(self):
         report = run(rosen, rosen_der, ROSEN, options={"fast": True})
@@ -317,11 +320,11 @@ class TestSolver:
         assert not np.any(plain.solver)
         missed = np.abs(plain.value[0] - truth) > plain.uncertainty[0]
         assert np.all(missed)  # without its share, differences are sure of the wrong slope
-        np.testing.assert_array_equal(plain.value, covered.value)
-        np.testing.assert_allclose(covered.uncertainty, plain.uncertainty + covered.solver)
         tight = self.found(1e-3).value
+        np.testing.assert_allclose(covered.value, tight)
         np.testing.assert_allclose(covered.solver, np.abs(plain.value - tight))
-        assert np.all(np.abs(covered.value[0] - truth) <= 1.01 * covered.uncertainty[0])
+        np.testing.assert_allclose(covered.uncertainty, plain.uncertainty + covered.solver)
+        assert np.all(np.abs(covered.value[0] - truth) <= covered.uncertainty[0])
 
     def test_a_right_gradient_is_not_failed_for_it(self):
         gradient = lambda x: 0.5 / np.sqrt(x)  # noqa: E731

@@ -131,7 +131,7 @@ class TestConfirm:
         assert result.parameters == ()
         assert verdicts == [Verdict.PASS, Verdict.PASS]
         norm = np.hypot(4.0 * 0.5, 1.0 * 2.0)
-        assert result.bound == pytest.approx(2e-9 / norm)
+        assert result.bound == pytest.approx(1e-9 * np.hypot(0.5, 2.0) / norm)
         assert result.value == pytest.approx(1e-9 / (fd.TOLERANCE * norm / 2.0))
 
     def test_fail_names_the_parameter(self, target):
@@ -168,8 +168,15 @@ class TestConfirm:
 
     def test_a_small_component_is_held_against_the_whole(self, target):
         small = 1e-6  # of ‖g∘s‖ 2: below WEIGHTY
-        result, _ = self.judge(target, [4.0, small * 1.001], [0.0, 0.0], [4.0, small])
+        result, _ = self.judge(target, [4.0, small * (1 + 5e-7)], [0.0, 0.0], [4.0, small])
         assert result.verdict is Verdict.PASS
+
+    def test_a_small_component_that_is_proven_wrong_is_no_pass(self, target):
+        small = 1e-6
+        result, _ = self.judge(target, [4.0, small * 1.001], [0.0, 0.0], [4.0, small])
+        assert result.verdict is Verdict.INCONCLUSIVE
+        assert result.reason is Reason.SHARE
+        assert result.parameters == ("emissivity",)
 
     def test_a_weighty_component_is_held_against_itself(self, target):
         weighty = 2e-3  # share 2e-3: 1e-8 of the whole would be 5e-6 of it

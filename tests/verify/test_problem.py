@@ -147,6 +147,19 @@ def test_a_slope_claimed_for_a_constant_fails():
     assert of(lambda x: 1.0, lambda x: SLOPES).exit_code == 1
 
 
+def test_a_change_that_is_lost_on_the_way_is_not_proven_wrong():
+    """The weak part moves a temperature of 290 K by less than its last place: J stands still."""
+    weak = 1e-15
+
+    def lost(x):
+        return float((290.0 + weak * x[0] - 289.9) ** 2)
+
+    report = of(lost, lambda x: np.array([2 * (290.0 - 289.9) * weak, 0.0, 0.0, 0.0]))
+    assert report.exit_code == 3
+    assert check(report, "finite-difference").reason is Reason.NO_SIGNAL
+    assert of(lost, lambda x: np.array([1e-5, 0.0, 0.0, 0.0])).exit_code == 1
+
+
 def test_a_zero_claimed_for_a_slope_fails():
     report = of(smooth, lambda x: 0 * x)
     assert report.exit_code == 1

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import shlex
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from lsm_verify import InputError, load_case, verify
+from lsm_verify import InputError, Problem, load_case, verify
 from lsm_verify.cases.serial import write_case
 from lsm_verify.verify import replay
+from lsm_verify.verify.result import Options
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +109,64 @@ def test_a_file_that_is_no_result_is_refused(tmp_path, text, words):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match="check the name"):
         replay.read(tmp_path / "none.json")
+
+
+# ------------------------------------------------------------------ the command
+
+CASE = Options(
+    routes=("adjoint", "tangent"),
+    named=False,
+    points=2,
+    seed=0,
+    strict=False,
+    fast=False,
+    jacobi_tolerance=1e-4,
+    tolerance=1e-8,
+)
+OWN = replace(CASE, points=0, tolerance=1e-6)
+PROBLEM = Problem(lambda x: float(x @ x), [1.0], gradients={"mine": lambda x: 2 * x})
+
+
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({}, "--seed 0"),
+        ({"seed": 7}, "--seed 7"),
+        ({"named": True}, "--seed 0 --routes adjoint,tangent"),
+        ({"points": 0}, "--seed 0 --points 0"),
+        ({"fast": True, "points": 0}, "--seed 0 --fast"),
+        ({"fast": True}, "--seed 0 --points 2 --fast"),
+        ({"strict": True}, "--seed 0 --strict"),
+        ({"tolerance": 1e-6}, "--seed 0 --tolerance 1e-06"),
+        ({"jacobi_tolerance": 1e-12}, "--seed 0 --jacobi-tol 1e-12"),
+    ],
+)
+def test_the_command_holds_the_options_that_are_not_the_defaults(changes, words):
+    command = replay.command("twin", load_case("twin"), replace(CASE, **changes))
+    assert command == f"lsm-verify check twin {words}"
+
+
+def test_the_command_of_a_problem_holds_no_settings_of_cases():
+    assert replay.command("m:p", PROBLEM, OWN) == "lsm-verify check m:p --seed 0"
+    configured = ("points", "jacobi-tol", "interpolate-gaps")
+    assert replay.command("m:p", PROBLEM, OWN, configured=configured) == (
+        "lsm-verify check m:p --seed 0"
+    )
+
+
+def test_the_command_beats_what_pyproject_sets():
+    command = replay.command(
+        "twin", load_case("twin"), CASE, configured=("points", "strict", "fast", "tolerance")
+    )
+    assert command == (
+        "lsm-verify check twin --seed 0 --points 2 --no-strict --no-fast --tolerance 1e-08"
+    )
+
+
+def test_the_command_names_data_and_files():
+    command = replay.command(
+        "phoenix", load_case("twin"), CASE, data=Path("my data"), interpolate_gaps=3
+    )
+    assert shlex.split(command)[-4:] == ["--data", "my data", "--interpolate-gaps", "3"]
+    saved = replay.command("twin", load_case("twin"), CASE, saved=Path("a b.json"))
+    assert shlex.split(saved) == ["lsm-verify", "check", "--replay", "a b.json"]

@@ -3,7 +3,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lsm_verify import InputError, NoSolutionError, Reason, Series, Verdict, load_case, verify
+from lsm_verify import (
+    InputError,
+    NoSolutionError,
+    Problem,
+    Reason,
+    Series,
+    Verdict,
+    load_case,
+    verify,
+)
 from lsm_verify.observations import Observations
 from lsm_verify.routes import ROUTES
 from lsm_verify.verify import case_run
@@ -260,3 +269,30 @@ def test_observations_may_begin_late(short_twin):
     report = verify(late, routes=[*CHEAP, "multiprecision"], points=0)
     assert report.checks[0].verdict is Verdict.PASS
     assert report.exit_code == 0
+
+
+class TestProblem:
+    @pytest.fixture
+    def square(self):
+        return Problem(lambda x: float(x @ x), [1.0, 2.0], gradients={"mine": lambda x: 2 * x})
+
+    @pytest.mark.parametrize("fast", [False, True])
+    def test_its_report_holds_options_that_it_takes(self, square, fast):
+        report = verify(square, fast=fast)
+        options = report.options
+        assert options.points == 0
+        assert report.command == ""  # no command line asked
+        again = verify(
+            square,
+            points=options.points,
+            tolerance=options.tolerance,
+            jacobi_tolerance=options.jacobi_tolerance,
+            fast=fast,
+        )
+        assert again.options == options
+
+    @pytest.mark.parametrize("setting", [{"points": 2}, {"jacobi_tolerance": 1e-6}])
+    def test_settings_of_cases_are_refused(self, square, setting):
+        ((name, value),) = setting.items()
+        with pytest.raises(InputError, match=f"^{name}={value}: a problem .*; leave it out.$"):
+            verify(square, **setting)

@@ -112,7 +112,7 @@ class TestRemainder:
 )
 def test_verdict_of_one_direction(rate, error, linear, uncertainty, verdict):
     found = Remainder(rate, (), error, linear, uncertainty, visible=0.0, proven=error)
-    assert module._judge(found, TOLERANCE) is Verdict(verdict)
+    assert module._judge(found, TOLERANCE, TOLERANCE) is Verdict(verdict)
 
 
 X = np.array([0.3, -0.7, 1.1])
