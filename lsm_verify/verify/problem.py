@@ -109,9 +109,9 @@ class Problem:
     def __post_init__(self) -> None:
         self._check()
         point = self._mapping("point", self.point)
-        if not point or not any(np.size(v) for v in point.values()):
+        checked = {n: self._numbers(n, v) for n, v in point.items()}
+        if not any(v.size for v in checked.values()):
             raise InputError(f"{self.name}: the point is empty; give at least one number.")
-        checked = {n: finite(f"{self.name}: {n}", as_array(n, v)) for n, v in point.items()}
         object.__setattr__(self, "values", checked)
         object.__setattr__(self, "scaled", self._scales(checked))
 
@@ -177,6 +177,13 @@ class Problem:
             return {str(name): v for name, v in value.items()}
         return {ALONE: value}
 
+    def _numbers(self, what: str, value: Any) -> Array:
+        """Return finite numbers; true and false are none."""
+        array = finite(f"{self.name}: {what}", as_array(f"{self.name}: {what}", value))
+        if np.asarray(value).dtype == np.bool_:
+            raise InputError(f"{self.name}: {what} holds true or false; give numbers.")
+        return array
+
     def _scales(self, point: Mapping[str, Array]) -> dict[str, Array]:
         result = {n: np.where(v != 0, np.abs(v), 1.0) for n, v in point.items()}
         if self.scales is None:
@@ -184,7 +191,7 @@ class Problem:
         for name, value in self._mapping("scales", self.scales).items():
             if name not in point:
                 raise unknown(f"parameter in the scales of {self.name}", name, point)
-            scale = finite(f"{self.name}: scale of {name}", as_array(name, value))
+            scale = self._numbers(f"scale of {name}", value)
             if scale.shape not in ((), point[name].shape) or not np.all(scale > 0):
                 raise InputError(
                     f"{self.name}: scale of {name} must be positive, one number or of shape "
@@ -239,6 +246,9 @@ class Problem:
     def vector(self, what: str, answer: Any, flat: Array) -> Array:
         """Check a gradient-like answer and flatten it."""
         mapping = self._mapping(what, answer)
+        for name in mapping:
+            if name not in self.values:
+                raise unknown(f"parameter in {what} of {self.name}", name, self.values)
         parts = []
         for name, value in self.values.items():
             if name not in mapping:

@@ -488,3 +488,44 @@ def test_an_unknown_gradient_suggests_the_nearest():
 def test_the_public_names_are_these():
     assert lv.Problem is Problem
     assert lv.verify(Problem(smooth, POINT, gradients={"mine": smooth_der})).exit_code == 0
+
+
+import numpy as np, pytest
+from lsm_verify import Problem, InputError, verify
+
+
+def right(p):
+    return {"a": 2 * p["a"], "b": 1.0, "c": 3.0}
+
+
+@pytest.mark.parametrize(
+    "point, wanted",
+    [
+        (
+            [[1.0], [1.0, 2.0]],
+            r"problem: x=\[\[1.0\], \[1.0, 2.0\]\] must be a number or an array of",
+        ),
+        ([True, False], "problem: x holds true or false; give numbers"),
+        ({"a": np.True_}, "problem: a holds true or false"),
+        ([], "the point is empty"),
+        ({}, "the point is empty"),
+    ],
+)
+def test_what_is_no_point(point, wanted):
+    with pytest.raises(InputError, match=wanted):
+        Problem(lambda x: 1.0, point, gradients={"mine": lambda x: x})
+
+
+def test_boolean_scales():
+    with pytest.raises(InputError, match="scale of x holds true or false"):
+        Problem(lambda x: 1.0, [1.0], scales=True, gradients={"mine": lambda x: x})
+
+
+def test_an_entry_too_many_is_named():
+    problem = Problem(
+        lambda p: p["a"] ** 2 + p["b"], {"a": 1.0, "b": 2.0}, gradients={"mine": right}
+    )
+    with pytest.raises(
+        InputError, match="unknown parameter in gradient 'mine' of problem 'c'; known: a, b"
+    ):
+        verify(problem)
