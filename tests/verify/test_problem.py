@@ -490,11 +490,7 @@ def test_the_public_names_are_these():
     assert lv.verify(Problem(smooth, POINT, gradients={"mine": smooth_der})).exit_code == 0
 
 
-import numpy as np, pytest
-from lsm_verify import Problem, InputError, verify
-
-
-def right(p):
+def one_too_many(p):
     return {"a": 2 * p["a"], "b": 1.0, "c": 3.0}
 
 
@@ -523,9 +519,7 @@ def test_boolean_scales():
 
 def test_an_entry_too_many_is_named():
     problem = Problem(
-        lambda p: p["a"] ** 2 + p["b"], {"a": 1.0, "b": 2.0}, gradients={"mine": right}
+        lambda p: p["a"] ** 2 + p["b"], {"a": 1.0, "b": 2.0}, gradients={"mine": one_too_many}
     )
-    with pytest.raises(
-        InputError, match="unknown parameter in gradient 'mine' of problem 'c'; known: a, b"
-    ):
+    with pytest.raises(InputError, match="gradient 'mine' of problem 'c'; known: a, b"):
         verify(problem)
