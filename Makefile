@@ -27,7 +27,7 @@ verify: ## Set up .venv if need be, then prove the gradient on the twin case
 	$(BIN)/lsm-verify check $(CASE) $(ARGS)
 
 test: ## Set up .venv if need be, then run the tests
-	$(call set-up,data testing)
+	$(call set-up,data testing cuda)
 	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
 peers: ## Set up .venv, then run other gradient checkers on the planted errors and the examples
