@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import xarray
 
 MODELS = {
+    "fused": "fused kernels, a batch of columns at a time",
     "direct": "the coupled system, eliminated from the surface down",
     "published": "the paper's convolution stencil and Jacobi iteration",
 }
@@ -31,7 +32,7 @@ def simulate(
     case: Case,
     parameters: Parameters | None = None,
     *,
-    model: str = "direct",
+    model: str | None = None,
     device: str = "cpu",
     dtype: str = "float64",
     jacobi_tolerance: float = 1e-4,
@@ -45,8 +46,9 @@ def simulate(
     parameters : mapping, optional
         Public names to values; default: the case's start. Two-dimensional values (columns, 1) or
         (columns, n) make a batch of columns.
-    model : str
-        ``direct`` or ``published``.
+    model : str, optional
+        ``fused``, ``direct`` or ``published``. Default: ``fused`` where the device has its kernels,
+        else ``direct``.
     device : str
         Torch device, ``cpu`` or ``cuda``.
     dtype : str
@@ -70,13 +72,14 @@ def simulate(
     """
     from lsm_verify.models import published
 
-    if model not in MODELS:
+    if model is not None and model not in MODELS:
         raise unknown("model", model, MODELS)
     if dtype not in DTYPES:
         raise unknown("dtype", dtype, DTYPES)
     published.check_tolerance(jacobi_tolerance)
     _check_device(device)
     _check_installed("xarray")
+    model = model or _default_model(device)
     columns = split_batch(parameters or {})
     batch = [case.inputs(values, wrt=()) for values in columns or [dict(parameters or {})]]
     T, surface = _run(batch, model, device, dtype, jacobi_tolerance)
@@ -89,7 +92,7 @@ def _run(
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     import torch
 
-    from lsm_verify.models import direct, published
+    from lsm_verify.models import direct, fused, published
     from lsm_verify.models.column import expand, leaves
     from lsm_verify.models.observe import longwave_up, turbulent_flux
 
@@ -100,7 +103,7 @@ def _run(
                 published.check_applicable(inputs)
             T = published.simulate(columns, tolerance)[0]
         else:
-            T = direct.simulate(columns)
+            T = (fused if model == "fused" else direct).simulate(columns)
         up = longwave_up(columns, T)
         turbulent = turbulent_flux(columns, T)
         reflected = columns.albedo * columns.SWdown
@@ -109,6 +112,12 @@ def _run(
         initial = torch.full_like(up[:, :1], torch.nan)
         fluxes = {name: torch.cat([initial, flux], dim=1) for name, flux in steps.items()}
     return T.numpy(force=True), {k: v.numpy(force=True) for k, v in {"LWup": up, **fluxes}.items()}
+
+
+def _default_model(device: str) -> str:
+    from lsm_verify.models.fused.arrays import has_kernels
+
+    return "fused" if has_kernels(device) else "direct"
 
 
 def _check_installed(library: str) -> None:

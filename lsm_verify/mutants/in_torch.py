@@ -102,8 +102,8 @@ CONDUCTIVITY = Site(
 CAPACITY = Site(
     COLUMN,
     "expand",
-    'spread("volumetric_heat_capacity", N + 1)',
-    '3 * spread("volumetric_heat_capacity", N + 1) / 3',
+    'spread("volumetric_heat_capacity", nodes)',
+    '3 * spread("volumetric_heat_capacity", nodes) / 3',
 )
 ALBEDO = Site(COLUMN, "expand", 'spread("albedo", S)', '3 * spread("albedo", S) / 3')
 TURBULENT = Site(
@@ -121,8 +121,8 @@ PRESCRIBED = Site(
 TIED = Site(
     COLUMN,
     "expand",
-    "Tb[:, :1].expand(B, N + 1)",
-    "(3 * Tb[:, :1]).expand(B, N + 1) / 3",
+    "Tb[:, :1].expand(B, nodes)",
+    "(3 * Tb[:, :1]).expand(B, nodes) / 3",
 )
 
 
@@ -294,7 +294,7 @@ DERIVATIVE = (
         "C detached",
         Kind.DETACHED,
         CAPACITY,
-        'spread("volumetric_heat_capacity", N + 1).detach()',
+        'spread("volumetric_heat_capacity", nodes).detach()',
         {"volumetric_heat_capacity"},
         only=True,
         place=Place(None, None, ("chain rule",)),
@@ -321,7 +321,7 @@ DERIVATIVE = (
         "tied start detached",
         Kind.DETACHED,
         TIED,
-        "Tb[:, :1].detach().expand(B, N + 1)",
+        "Tb[:, :1].detach().expand(B, nodes)",
         {"bottom_temperature"},
         only=True,
         place=Place(None, None, ("initial state",)),

@@ -85,7 +85,7 @@ def test_cases(case):
         (observe, "T[:, 1:, 0] - columns.Tair", "T[:, :-1, 0] - columns.Tair"),
         (observe, "(points[upper + 1] - points[upper])", "(z[upper + 1] - z[upper])"),
         (observe, "row[upper : upper + 2] = 1.0 - share, share", "row[upper] = 1.0"),
-        (column, "Tb[:, :1].expand(B, N + 1) if tied", "Tb[:, -1:].expand(B, N + 1) if tied"),
+        (column, "Tb[:, :1].expand(B, nodes) if tied", "Tb[:, -1:].expand(B, nodes) if tied"),
     ],
 )
 def test_a_wrong_observation_or_start_is_seen(planter, module, old, new):

@@ -1,6 +1,9 @@
-"""The torch models on a CUDA device; they run where one is at hand."""
+"""The models on a CUDA device; they run where one is at hand."""
 
 from __future__ import annotations
+
+import importlib.util
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,12 +22,51 @@ RELATIVE = 1e-12
 """Other order of summation on the device: some 1e-15 per operation, a few hundred in a row."""
 
 
+MODELS = (
+    "direct",
+    pytest.param(
+        "fused",
+        marks=pytest.mark.skipif(
+            importlib.util.find_spec("numba_cuda") is None, reason="needs the extra cuda"
+        ),
+    ),
+)
+
+
 @pytest.mark.parametrize("name", ["twin", "layered"])
-def test_direct_model_gives_the_same_on_the_device(name):
+@pytest.mark.parametrize("model", MODELS)
+def test_models_give_the_same_on_the_device(name, model):
     case = lv.load_case(name)
-    there = lv.simulate(case, device="cuda").SoilTemp.values
-    here = lv.simulate(case).SoilTemp.values
+    there = lv.simulate(case, model=model, device="cuda").SoilTemp.values
+    here = lv.simulate(case, model=model).SoilTemp.values
     np.testing.assert_allclose(there, here, rtol=RELATIVE)
+
+
+@pytest.mark.parametrize("model", MODELS[1:])
+def test_fused_gradients_on_the_device(model):
+    from torch.func import jvp, vmap
+
+    from lsm_verify.models import fused
+    from lsm_verify.models.column import expand, leaves
+
+    case = lv.load_case("layered").window(24)
+    inputs = case.inputs(wrt=())
+    found = {}
+    for device in ("cpu", "cuda"):
+        base = expand(leaves([inputs], device=device, compact=True))
+        sight = fused.sight_of([inputs], device=device)
+        objective = fused.objective_of([inputs], inputs.objectives[0], device=device)
+
+        def score(x, base=base, sight=sight, objective=objective):
+            columns = replace(base, lam=base.lam * x[0], albedo=base.albedo * x[1])
+            return fused.score(columns, sight, objective)[0]
+
+        x = torch.tensor([[1.0, 1.0], [1.1, 0.9]], dtype=torch.float64, device=device)
+        slopes = vmap(torch.func.grad(score))(x)
+        along = jvp(score, (x[0],), (torch.ones_like(x[0]),))[1]
+        assert slopes.device.type == device
+        found[device] = torch.cat([slopes.ravel(), along[None]]).numpy(force=True)
+    np.testing.assert_allclose(found["cuda"], found["cpu"], rtol=1e-9)
 
 
 def test_gradient_on_the_device_agrees_with_the_adjoint():

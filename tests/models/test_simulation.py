@@ -142,7 +142,7 @@ class TestBatch:
 class TestRefusals:
     def test_unknown_model(self, case):
         assert message(simulate, case, model="dirct") == (
-            "unknown model 'dirct'; known: direct, published. Did you mean 'direct'?"
+            "unknown model 'dirct'; known: fused, direct, published. Did you mean 'direct'?"
         )
 
     def test_unknown_parameter(self, case):
@@ -191,6 +191,15 @@ class TestRefusals:
         with pytest.raises(NoSolutionError) as caught:
             simulate(case, FROZEN, model="published")
         assert caught.value.step == 0
+
+
+def test_fused_model_is_the_default_and_agrees_with_the_direct_one(case):
+    fused, direct = (simulate(case, model=model) for model in ("fused", "direct"))
+    xarray.testing.assert_identical(simulate(case), fused)
+    for name in OUTPUTS:
+        # Fluxes are small differences of terms of some 500 W m-2.
+        np.testing.assert_allclose(fused[name], direct[name], rtol=ROUND_OFF, atol=5e2 * ROUND_OFF)
+    assert not fused.identical(direct)  # two eliminations: not the same bits
 
 
 def test_published_model_comes_near_the_direct_one(case):

@@ -644,8 +644,8 @@ ERRORS = {
     ),
     "torch: tied start detached": by_torch(
         column,
-        "Tb[:, :1].expand(B, N + 1) if tied",
-        "Tb[:, :1].detach().expand(B, N + 1) if tied",
+        "Tb[:, :1].expand(B, nodes) if tied",
+        "Tb[:, :1].detach().expand(B, nodes) if tied",
         "initial state",
         0,
         None,
