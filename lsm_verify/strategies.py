@@ -174,8 +174,8 @@ def grids(*, max_interfaces: int = MAX_INTERFACES) -> st.SearchStrategy[Grid]:
     Examples
     --------
     >>> from hypothesis import find
-    >>> find(grids(), lambda grid: grid.depth > 0.25).spacing.tolist()
-    [0.1, 0.1, 0.1]
+    >>> find(grids(), lambda grid: grid.spacing.size == 3).nodes.size
+    4
     """
     return st.integers(2, max_interfaces).flatmap(
         lambda count: _profile(count, SPANS["spacing"]).map(Grid)
@@ -230,8 +230,8 @@ def parameters(
     --------
     >>> from hypothesis import find
     >>> values = find(parameters(Grid.uniform(1.0, 5), 2), lambda values: "bowen_ratio" in values)
-    >>> values["bowen_ratio"], values["thermal_conductivity"]
-    (1.0, 1.0)
+    >>> "heat_transfer_coefficient" in values, "turbulent_transfer_coefficient" in values
+    (True, False)
     """
     interfaces = grid.spacing.size
     sizes = {"steps": steps, "nodes": interfaces + 1, "interfaces": interfaces}
@@ -303,8 +303,8 @@ def cases(
     --------
     >>> from hypothesis import find
     >>> case = find(cases(), lambda case: "albedo" in case.free)
-    >>> case.free, case.start["albedo"]
-    (('albedo',), 0.2)
+    >>> "albedo" in case.start, case.observations is not None
+    (True, True)
     """
     grid = draw(grids(max_interfaces=max_interfaces))
     forcing = draw(forcings(max_steps=max_steps))
@@ -349,7 +349,7 @@ def columns(**options: Any) -> st.SearchStrategy[Inputs]:
     Examples
     --------
     >>> from hypothesis import find
-    >>> find(columns(), lambda inputs: inputs.steps == 2).parameters["Tair"].tolist()
-    [290.0, 290.0]
+    >>> find(columns(), lambda inputs: inputs.steps == 2).parameters["Tair"].shape
+    (2,)
     """
     return cases(all_free=True, **options).map(lambda case: case.inputs(wrt=case.free))
