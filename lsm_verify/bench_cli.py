@@ -1,14 +1,23 @@
-"""The commands ``lsm-verify bench run`` and ``lsm-verify bench show``."""
+"""The commands below ``lsm-verify bench``: run, show, compare and history."""
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lsm_verify.errors import InputError
 from lsm_verify.terminal import page_of, print_text, progress, warn
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from lsm_verify.bench.session import Command
+
+app = typer.Typer(no_args_is_help=True, help="Time the kernels and their peers.")
 
 MarkdownFile = Annotated[
     Path | None, typer.Option("--markdown", metavar="FILE", help="Write tables as Markdown.")
@@ -18,6 +27,7 @@ FigureFile = Annotated[
 ]
 
 
+@app.command()
 def run(
     select: Annotated[
         list[str] | None,
@@ -77,6 +87,7 @@ def run(
     raise typer.Exit(found.exit_code)
 
 
+@app.command()
 def show(
     result: Annotated[Path, typer.Argument(metavar="RESULT.json", help="Of bench run.")],
     markdown: MarkdownFile = None,
@@ -92,6 +103,140 @@ def show(
     document = dict(record.read(result).content)
     _write(document, markdown, figure)
     _show(document)
+
+
+@app.command()
+def compare(
+    base: Annotated[
+        str,
+        typer.Argument(metavar="BASE", help="A branch, tag or commit, or a stored FILE.json."),
+    ],
+    blocks: Annotated[
+        int, typer.Option(metavar="N", help="Fresh processes of each side, at least.")
+    ] = 12,
+    most_blocks: Annotated[
+        int,
+        typer.Option(metavar="N", help="Where adding blocks ends while the machine is noisy."),
+    ] = 36,
+    minimum_effect: Annotated[
+        float, typer.Option(metavar="R", help="Smallest change that counts: 0.05 is 5 %.")
+    ] = 0.05,
+    significance: Annotated[
+        float, typer.Option(metavar="P", help="Of the whole comparison, all benchmarks together.")
+    ] = 0.01,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of order and resampling.")] = 0,
+    command: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LINE",
+            help="What to time instead of lsm-verify bench run --quick; {python}, {output} and "
+            "{root} are filled in.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write the candidate's times as pytest-benchmark does.",
+        ),
+    ] = None,
+    bencher: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write gradient error and peak memory in Bencher's metric format."
+        ),
+    ] = None,
+    json: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the verdicts as JSON.")
+    ] = None,
+) -> None:
+    """Tell whether the working tree is slower than a commit or a stored result.
+
+    Both are measured in turn in fresh processes, the base twice. A benchmark counts as slower if
+    Mann and Whitney's test says so, the ratio is large enough, and it is beyond what the base
+    shows against itself. Exit codes: 0 none slower, 1 slower, 2 wrong usage, other machine or
+    other dependencies, 3 nothing measured.
+
+    Examples: lsm-verify bench compare main; lsm-verify bench compare main --blocks 24
+    -o new.json --bencher metrics.json; lsm-verify bench compare reports/benchmarks/baseline.json
+    """
+    from lsm_verify import files
+    from lsm_verify.bench import compare as comparing
+    from lsm_verify.bench import record
+    from lsm_verify.bench import show as showing
+    from lsm_verify.bench.session import Design
+
+    outputs = [path for path in (output, bencher, json) if path is not None]
+    for path in outputs:
+        files.check_writable(path)
+    if len({path.absolute() for path in outputs}) < len(outputs):
+        raise InputError("--output, --bencher and --json name one file twice; give each its own.")
+    design = Design(blocks, max(blocks, most_blocks), minimum_effect, significance, seed)
+    found = comparing.compare(base, run=_command(command), design=design, announce=progress)
+    contents = {output: found.measured, bencher: found.metrics, json: found.to_json()}
+    for target, content in contents.items():
+        if target is not None and (found.measured or target == json):
+            record.write(target, content)
+            progress(f"wrote {target}")
+    _print(lambda page: showing.show(found, page))
+    raise typer.Exit(found.exit_code)
+
+
+@app.command()
+def history(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of kept results.")],
+    add: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Keep this result; may be repeated."),
+    ] = None,
+    figure: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw the trend: .png or .svg.")
+    ] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the table to a file.")
+    ] = None,
+) -> None:
+    """Keep benchmark results, show how they went. Nothing is judged: see bench compare.
+
+    Example: lsm-verify bench history reports/benchmarks/history --add new.json --figure trend.svg
+    """
+    from lsm_verify import files
+    from lsm_verify.bench import history as keeping
+
+    if figure is not None:
+        keeping.check_figure(figure)
+    if markdown is not None:
+        files.check_writable(markdown)
+    for result in add or []:
+        progress(f"kept {keeping.append(folder, result)}")
+    records = keeping.load(folder)
+    if figure is not None:
+        keeping.draw(records, figure)
+        progress(f"wrote {figure}")
+    table = keeping.markdown(records)
+    if markdown is not None:
+        files.write_text(markdown, table)
+        progress(f"wrote {markdown}")
+    else:
+        print_text(table + "\n")
+
+
+def _command(line: str | None) -> Command:
+    from lsm_verify.bench.session import Command
+
+    if line is None:
+        return Command()
+    try:
+        words = tuple(shlex.split(line))
+    except ValueError as error:
+        raise InputError(f"--command {line!r} cannot be split into words: {error}.") from None
+    if not any("{output}" in word for word in words):
+        raise InputError(
+            f"--command {line!r} does not say where its result goes; write {{output}} for the file."
+        )
+    return Command(words, package=None)
 
 
 def _outputs(output: Path | None, markdown: Path | None, figure: Path | None) -> list[Path]:
@@ -127,7 +272,6 @@ def _write(document: dict[str, object], markdown: Path | None, figure: Path | No
 
 
 def _show(document: dict[str, object]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from lsm_verify.bench.growth import growths
@@ -155,5 +299,11 @@ def _show(document: dict[str, object]) -> None:
                 f"{g.mode} grows as {g.size}^{g.fit.exponent:.3f} ± {g.fit.error:.3f} "
                 f"(bound {g.fit.upper:.3f}): {g.verdict}"
             )
+
+    _print(page)
+
+
+def _print(page: Callable[[Console], None]) -> None:
+    from rich.console import Console
 
     print_text(page_of(page, Console(highlight=False)))

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lsm_verify import __version__, bench_cli
-from lsm_verify.bench import commands as bench_commands
 from lsm_verify.errors import InputError, NoSolutionError, unknown
 from lsm_verify.terminal import Outputs, page_of, print_text, progress, rendered, warn
 
@@ -43,12 +42,7 @@ app = typer.Typer(
 )
 data_app = typer.Typer(no_args_is_help=True, help="Fetch the data of the phoenix case.")
 app.add_typer(data_app, name="data")
-bench_app = typer.Typer(no_args_is_help=True, help="Time the kernels and their peers.")
-bench_app.command("run")(bench_cli.run)
-bench_app.command("show")(bench_cli.show)
-bench_app.command("compare")(bench_commands.compare)
-bench_app.command("history")(bench_commands.history)
-app.add_typer(bench_app, name="bench")
+app.add_typer(bench_cli.app, name="bench")
 
 CaseName = Annotated[
     str, typer.Argument(metavar="CASE", help="twin, twin-one-depth, phoenix or layered.")

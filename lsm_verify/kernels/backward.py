@@ -6,12 +6,13 @@ from typing import Any
 
 from lsm_verify.kernels.blocks import copy, initial, look_at, note, write
 from lsm_verify.kernels.lanes import LANES, Rows, every, load, splat, store
-from lsm_verify.kernels.looks import aim, finish, look, look_back, slope, total_weight
+from lsm_verify.kernels.looks import aim, look, look_back, slope, total_weight
 from lsm_verify.kernels.node import (
     Real,
     bottom_adjoint,
     capacity_term,
     conductivity_term,
+    finish,
     fma,
     sink,
     surface_adjoint,
@@ -127,7 +128,7 @@ def run_gradient(
             note(status, base, B, n, sound)
         end = kept[S - start]
         total = look_at(S, base, B, sight[0], objective, aimed, end, work, now, total, y)
-        write(J, base, B, 0, finish(objective, total, mass))
+        write(J, base, B, 0, finish(objective[0], total, mass, splat(objective[1].dtype.type(0.5))))
 
         clear(work, now, bar)
         while True:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from lsm_verify.kernels.lanes import LANES, Rows, every, lane, load, splat, store
-from lsm_verify.kernels.looks import aim, finish, look, misfit, total_weight
-from lsm_verify.kernels.node import Real
+from lsm_verify.kernels.looks import aim, look, misfit, total_weight
+from lsm_verify.kernels.node import Real, finish
 from lsm_verify.kernels.steps import INITIAL, STATE, TIME_STEP, begin, fetch, prepare, step_forward
 
 
@@ -87,7 +87,13 @@ def run_forward(
                 write_state(trajectory, base, B, n, T)
         if J.shape[0] > 0:
             mass = total_weight(objective[2], base)
-            write(J, base, B, 0, finish(objective, total, mass))
+            write(
+                J,
+                base,
+                B,
+                0,
+                finish(objective[0], total, mass, splat(objective[1].dtype.type(0.5))),
+            )
 
 
 def copy(source: Rows, target: Rows) -> None:

@@ -6,6 +6,7 @@ does not vary along the step, node or interface. N interfaces, N + 1 nodes, S st
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -121,6 +122,22 @@ def size(columns: Columns, sight: Sight | None = None, objective: Objective | No
         for name, array in (("values", objective.values), ("weights", objective.weights)):
             B = _fit(f"{name} of the objective", array, B, (K,), dtype, (S + 1,))
     return Size(B, N, S, K)
+
+
+def check_gradient(wanted: Iterable[str], checkpoint: int | None) -> frozenset[str]:
+    """Refuse what no gradient can be by, and segments of no step; return the names.
+
+    Raises
+    ------
+    InputError
+        If a name is not in `QUANTITIES`, or ``checkpoint`` is below one step.
+    """
+    names = frozenset(wanted)
+    for name in sorted(names - set(QUANTITIES)):
+        raise unknown("quantity", name, QUANTITIES)
+    if checkpoint is not None and checkpoint < 1:
+        raise InputError(f"checkpoint={checkpoint} must be at least 1 step.")
+    return names
 
 
 def _fit(

@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lsm_verify.errors import InputError, unknown
 from lsm_verify.kernels import along, backward, blocks, lanes, looks, node, steps
 from lsm_verify.kernels.binding import bind
 from lsm_verify.kernels.columns import (
@@ -30,6 +29,7 @@ from lsm_verify.kernels.columns import (
     Objective,
     Sight,
     Size,
+    check_gradient,
     size,
 )
 from lsm_verify.kernels.scratch import Shapes, carve
@@ -162,9 +162,7 @@ def gradient(
     """
     shape = size(columns, sight, objective)
     dtype = columns.spacing.dtype
-    names = set(wanted)
-    for name in names - set(QUANTITIES):
-        raise unknown("quantity", name, QUANTITIES)
+    names = check_gradient(wanted, checkpoint)
     B = shape.batch
     bars = tuple(
         np.empty((B, getattr(columns, name).shape[1]) if name in names else (0, 0), dtype)
@@ -292,8 +290,6 @@ def _tolerance(dtype: np.dtype[Any]) -> Any:
 def _segment(shape: Size, lanes: int, itemsize: int, checkpoint: int | None) -> int:
     """Choose how many steps keep their states at a time."""
     if checkpoint is not None:
-        if checkpoint < 1:
-            raise InputError(f"checkpoint={checkpoint} must be at least 1 step.")
         return min(checkpoint, shape.steps)
     state = (shape.interfaces + 1) * lanes * itemsize
     if state * (shape.steps + 1) <= KEPT_BYTES:

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from lsm_verify.errors import InputError, unknown
+from lsm_verify.errors import InputError
 from lsm_verify.kernels.columns import (
     OBJECTIVE_KINDS,
     QUANTITIES,
@@ -32,6 +32,7 @@ from lsm_verify.kernels.columns import (
     Objective,
     Sight,
     Size,
+    check_gradient,
     size,
 )
 from lsm_verify.kernels.cuda_arrays import Array, Home, home, on_host, outline
@@ -93,11 +94,7 @@ def gradient(
     at_once : int, optional
         Columns that run at the same time; by default as many as the device holds.
     """
-    names = set(wanted)
-    for name in names - set(QUANTITIES):
-        raise unknown("quantity", name, QUANTITIES)
-    if checkpoint is not None and checkpoint < 1:
-        raise InputError(f"checkpoint={checkpoint} must be at least 1 step.")
+    names = check_gradient(wanted, checkpoint)
     with _begin(columns, insulated, sight, objective, at_once) as run:
         B = run.shape.batch
         results = {

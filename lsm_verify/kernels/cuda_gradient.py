@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from lsm_verify.kernels.cuda_kernels import begin, emitting, see, swept_row, void_series
-from lsm_verify.kernels.cuda_looks import finish, look, look_back, slope, total_weight
+from lsm_verify.kernels.cuda_looks import look, look_back, slope, total_weight
 from lsm_verify.kernels.cuda_steps import (
     C_BAR,
     CV,
@@ -34,7 +34,7 @@ from lsm_verify.kernels.cuda_steps import (
     store,
     volume,
 )
-from lsm_verify.kernels.node import Real
+from lsm_verify.kernels.node import Real, finish
 
 cuda: Any = None
 """Given by the binding: numba-cuda, or its simulator."""
@@ -221,7 +221,7 @@ def run_gradient(
                 void_series(y, b, nan)
             void_all(bars, wants, b, nan)
             continue
-        J[b] = finish(objective, total, mass, half)
+        J[b] = finish(objective[0], total, mass, half)
         for i in range(nodes):
             store(x, i, zero)
             store(row(rows, LAM_BAR), i, zero)

@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import Any
 
 from lsm_verify.kernels.cuda_looks import (
-    finish,
     look,
     look_along,
     misfit,
@@ -42,7 +41,7 @@ from lsm_verify.kernels.cuda_steps import (
     step_along,
     step_forward,
 )
-from lsm_verify.kernels.node import Real
+from lsm_verify.kernels.node import Real, finish
 
 cuda: Any = None
 """Given by the binding: numba-cuda, or its simulator."""
@@ -134,7 +133,8 @@ def run_forward(problem: Any, sizes: Any, wants: Any, scratch: Any, out: Any) ->
         if wants[2] != 0:
             J[b] = nan
             if failed == 0:
-                J[b] = finish(objective, total, total_weight(objective[2], b, zero), half)
+                mass = total_weight(objective[2], b, zero)
+                J[b] = finish(objective[0], total, mass, half)
         if wants[1] != 0 and failed != 0:
             void_series(y, b, nan)
 

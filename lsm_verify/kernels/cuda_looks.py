@@ -11,7 +11,6 @@ from typing import Any
 from lsm_verify.kernels.columns import (
     LONGWAVE_UP,
     MEAN_SQUARE,
-    PROBE,
     SOIL_HEAT_FLUX,
     SOIL_TEMPERATURE,
 )
@@ -35,7 +34,9 @@ from lsm_verify.kernels.node import (
     emission_change,
     flux,
     flux_change,
+    misfit_term,
     turbulent_change,
+    weighted_residual,
 )
 
 
@@ -77,32 +78,16 @@ def total_weight(weights: Any, b: int, zero: Real) -> Real:
 
 
 def misfit(objective: Any, b: int, k: int, n: int, y: Real) -> Real:
-    """Term of one observation in J, before it is divided, (16)."""
+    """Term of one observation in J, before it is divided."""
     code, values, weights = objective
-    w = series_at(weights, b, k, n)
-    if code == PROBE:
-        return w * y
-    r = y - series_at(values, b, k, n)
-    return w * r * r
-
-
-def finish(objective: Any, total: Real, mass: Real, half: Real) -> Real:
-    """J from the sum of its terms, (16)."""
-    code = objective[0]
-    if code == MEAN_SQUARE:
-        return total / mass
-    if code == PROBE:
-        return total
-    return total * half
+    return misfit_term(code, series_at(weights, b, k, n), y, series_at(values, b, k, n))
 
 
 def slope(objective: Any, b: int, k: int, n: int, y: Real, mass: Real) -> Real:
     """∂J/∂y of one observation, (16)."""
     code, values, weights = objective
-    w = series_at(weights, b, k, n)
-    if code == PROBE:
-        return w
-    q = w * (y - series_at(values, b, k, n))
+    w, observed = series_at(weights, b, k, n), series_at(values, b, k, n)
+    q = weighted_residual(code, w, y, observed)
     if code == MEAN_SQUARE:
         return (q + q) / mass
     return q

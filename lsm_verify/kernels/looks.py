@@ -11,7 +11,6 @@ from typing import Any
 from lsm_verify.kernels.columns import (
     LONGWAVE_UP,
     MEAN_SQUARE,
-    PROBE,
     SOIL_HEAT_FLUX,
     SOIL_TEMPERATURE,
 )
@@ -24,7 +23,9 @@ from lsm_verify.kernels.node import (
     flux,
     flux_change,
     fma,
+    misfit_term,
     turbulent_change,
+    weighted_residual,
 )
 from lsm_verify.kernels.steps import (
     C4,
@@ -114,32 +115,17 @@ def total_weight(weights: Any, base: int) -> Real:
 
 
 def misfit(objective: Any, base: int, k: int, n: int, y: Real) -> Real:
-    """Term of one observation in J, before it is divided, (16)."""
+    """Term of one observation in J, before it is divided."""
     code, values, weights = objective
-    w = fetch_series(weights, base, k, n)
-    if code == PROBE:
-        return w * y
-    r = y - fetch_series(values, base, k, n)
-    return w * r * r
-
-
-def finish(objective: Any, total: Real, mass: Real) -> Real:
-    """J from the sum of its terms, (16)."""
-    code = objective[0]
-    if code == MEAN_SQUARE:
-        return total / mass
-    if code == PROBE:
-        return total
-    return total * splat(objective[1].dtype.type(0.5))
+    w, observed = fetch_series(weights, base, k, n), fetch_series(values, base, k, n)
+    return misfit_term(code, w, y, observed)
 
 
 def slope(objective: Any, base: int, k: int, n: int, y: Real, scale: Real) -> Real:
     """∂J/∂y of one observation, (16); ``scale`` is 2/Σw."""
     code, values, weights = objective
-    w = fetch_series(weights, base, k, n)
-    if code == PROBE:
-        return w
-    q = w * (y - fetch_series(values, base, k, n))
+    w, observed = fetch_series(weights, base, k, n), fetch_series(values, base, k, n)
+    q = weighted_residual(code, w, y, observed)
     if code == MEAN_SQUARE:
         return q * scale
     return q

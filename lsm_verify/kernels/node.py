@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from lsm_verify.kernels.columns import MEAN_SQUARE, PROBE
+
 Real = Any
 """A number of any type."""
 
@@ -147,3 +149,30 @@ def emission_change(d_c4: Real, four_c4: Real, x: Real, dx: Real) -> Real:
 def turbulent_change(dH: Real, H: Real, x: Real, Ta: Real, dx: Real, dTa: Real) -> Real:
     """Change of the turbulent flux, (21)."""
     return fma(dH, x - Ta, H * (dx - dTa))
+
+
+# ------------------------------------------------------------------ objective
+
+
+def misfit_term(code: int, w: Real, y: Real, observed: Real) -> Real:
+    """Term of one observation in J, before it is divided, (16)."""
+    if code == PROBE:
+        return w * y
+    r = y - observed
+    return w * r * r
+
+
+def finish(code: int, total: Real, mass: Real, half: Real) -> Real:
+    """J from the sum of its terms and of their weights, (16)."""
+    if code == MEAN_SQUARE:
+        return total / mass
+    if code == PROBE:
+        return total
+    return total * half
+
+
+def weighted_residual(code: int, w: Real, y: Real, observed: Real) -> Real:
+    """∂J/∂y of one observation, before a mean square is divided, (16)."""
+    if code == PROBE:
+        return w
+    return w * (y - observed)

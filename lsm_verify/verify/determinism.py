@@ -52,10 +52,9 @@ def determinism(
             worst = max(worst, since, _distance(known, one, again, target.scale, tolerance))
     first, second = (target.scores(target.x[None]) for _ in range(2))
     judged = [known.value for known in samples.values()][:1]
-    moves = not np.array_equal(first, second) or _apart(first[0], judged)
     # An objective that is another function each time lets nothing be concluded.
-    random = moves and (_apart(first, second) or _apart(first[0], judged))
-    if moves:
+    random = _apart(first, second) or _apart(first[0], judged)
+    if random or not np.array_equal(first, second):
         unequal.append("objective")
     spreads = []
     for name, answer in (threads or {}).items():

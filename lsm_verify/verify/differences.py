@@ -43,11 +43,6 @@ class Estimate:
     change: Array
     evaluations: int
 
-    @property
-    def length(self) -> Array:
-        """Length (directions,) of every direction in units of the scales."""
-        return np.asarray(np.linalg.norm(self.along.rows / self.target.scale, axis=1))
-
     def bias(self, index: int) -> float:
         """Return the solver's share of the uncertainty of one objective's gradient, as a norm."""
         return norm_of(self.solver[index] / self.along.size)

@@ -53,6 +53,11 @@ def within_reach(target: Target, rows: Array) -> tuple[Array, Array]:
     return rows * factor[:, None], factor
 
 
+def lengths(target: Target, rows: Array) -> Array:
+    """Length ‖ξ‖ (m,) of directions v = s ξ (m, n), in units of the scales s."""
+    return np.asarray(np.linalg.norm(rows / target.scale, axis=1))
+
+
 def along_parameters(target: Target, most: int | None, seed: int) -> Directions:
     """One direction per number; for parameters of more than ``most`` numbers 8 random ones."""
     rows: list[Array] = []

@@ -13,6 +13,7 @@ from lsm_verify.inputs import Inputs
 from lsm_verify.routes import Evaluation, Route, register
 from lsm_verify.verify import kinks
 from lsm_verify.verify.differences import LARGEST_STEP, PAIRS, RATIO, Estimate, estimate
+from lsm_verify.verify.directions import lengths
 from lsm_verify.verify.noise import finer
 from lsm_verify.verify.result import CheckResult, Reason, Verdict
 from lsm_verify.verify.target import norm_of, of_inputs, unflatten
@@ -63,7 +64,9 @@ def confirm(
     )
     delta = np.abs(claimed - value)
     # Along a random direction an error of the norm allowed shows as up to |ξ| times that.
-    beyond = np.where(along.component >= 0, allowed, tolerance * norm * found.length)
+    beyond = np.where(
+        along.component >= 0, allowed, tolerance * norm * lengths(found.target, along.rows)
+    )
     gross = RELATIVE * tolerance * np.maximum(np.abs(claimed), np.abs(value))
     each = [
         _judge(*row)

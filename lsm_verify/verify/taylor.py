@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsm_verify.verify.differences import richardson
+from lsm_verify.verify.directions import lengths
 from lsm_verify.verify.lines import RATIO, Lines, along
 from lsm_verify.verify.noise import finer, largest
 from lsm_verify.verify.result import CheckResult, Reason, Verdict
@@ -172,7 +173,7 @@ def _test(
     smooth = [k for k in range(len(lines.rows)) if bent[k] is None]
     size = lines.size[smooth]
     # An error of the norm allowed may lie along the line: FAIL is beyond what it would show there.
-    length = np.linalg.norm(lines.rows[smooth] / target.scale, axis=1)
+    length = lengths(target, lines.rows[smooth])
     found = {
         name: [_remainder(lines, index, k, g) for k in smooth] for name, g in gradients.items()
     }

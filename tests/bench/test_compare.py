@@ -5,16 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
-from lsm_verify.bench import commands
+from lsm_verify.bench_cli import app
 from lsm_verify.errors import InputError
 from tests.bench import trees
 
-app = typer.Typer()
-app.command("compare")(commands.compare)
-app.command("history")(commands.history)
 BLOCKS = ["--blocks", "6"]  # 2 · 3^-6 = 0.003 is below 0.01
 
 

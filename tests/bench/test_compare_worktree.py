@@ -80,7 +80,10 @@ def _raise(error):
     ],
     ids=["error", "interrupt", "SIGINT", "SIGTERM"],
 )
-def test_nothing_remains_after_an_end_in_the_middle(repository, temporary, end, raised):
+def test_nothing_remains_after_an_end_in_the_middle(repository, temporary, end, raised, request):
+    # A shell that starts a job in the background has it ignore SIGINT.
+    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, interrupt))
     handler = signal.getsignal(signal.SIGTERM)
 
     def measure():

@@ -121,9 +121,7 @@ def test_published_gradient_passes_when_converged():
 
 def test_a_coding_error_is_not_blamed_on_the_solver(planter):
     """Emission off by a factor 2: the tolerance does not explain it."""
-    planter.plant(
-        published, "emission = s * es * iterate[0] ** 3", "emission = 2 * s * es * iterate[0] ** 3"
-    )
+    planter.plant(published, "emission = s * es * iterate", "emission = 2 * s * es * iterate")
     report, check = judged(1e-8)
     assert report.exit_code == 1
     assert check.verdict is Verdict.FAIL

@@ -213,3 +213,13 @@ def test_two_interfaces_and_one_step_are_enough(insulated):
         knots={},
     )
     assert worst_z(everything(small)) <= PASS_Z
+
+
+def test_the_codes_are_those_of_the_inputs():
+    """The kernels keep words of their own, as they import nothing above them."""
+    from lsm_verify.inputs import OBJECTIVES
+    from lsm_verify.kernels.columns import OBJECTIVE_KINDS, OBSERVATION_KINDS
+    from lsm_verify.quantities import OBSERVABLES
+
+    assert set(OBJECTIVE_KINDS) == set(OBJECTIVES)
+    assert set(OBSERVATION_KINDS) == set(OBSERVABLES)

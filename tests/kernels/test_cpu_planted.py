@@ -99,7 +99,7 @@ ERRORS = [
     (looks, "(x3 * surface) * q, zero, zero", "(x3 * surface), zero, zero"),
     (looks, "return zero, (surface - load(now, TA)) * q, -H * q", "return zero, zero, -H * q"),
     (looks, "* q, -H * q", "* q, H * q"),
-    (looks, "return total / mass", "return total"),
+    (node, "return total / mass", "return total"),
     (looks, "        return q * scale\n", "        return q\n"),
     (backward, "store(x, i, load(x, i) * ratio)", "pass"),
     (backward, "fma(-load(now, ALPHA), mu, mu)", "mu"),

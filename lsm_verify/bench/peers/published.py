@@ -16,7 +16,6 @@ from lsm_verify.bench.workloads import Workload
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from lsm_verify.models.column import Columns
 
 AS_PUBLISHED = {"float64": 0.5}
 """Its stopping rule leaves up to 29 % in a component of the gradient over the published starts.
@@ -29,57 +28,13 @@ ROUNDS = 2
 """A gradient takes 12 s and more."""
 
 
-def simulate_together(columns: Columns, tolerance: float) -> tuple[Tensor, int]:
-    """Run the published scheme with all columns in one convolution.
-
-    A step ends when no column moves by ``tolerance`` or more, so that columns are swept further
-    than alone. The scheme is `lsm_verify.models.published`'s otherwise; returns temperatures
-    (B, S + 1, N + 1) and the sweeps taken.
-    """
-    import torch
-
-    from lsm_verify.errors import NoSolutionError
-    from lsm_verify.models.published import MAX_SWEEPS, check_tolerance
-    from lsm_verify.quantities import STEFAN_BOLTZMANN
-
-    check_tolerance(tolerance)
-    dz, dt = columns.spacing[:, :1], columns.time_step[:, :1]
-    lam, C = columns.lam[:, :1], columns.C[:, :1]
-    r, s = lam / C * dt / dz**2, 2 * dt / (C * dz)
-    kernel = torch.tensor([[[1.0, 0.0, 1.0]]], dtype=dz.dtype, device=dz.device)
-    es = columns.emissivity[:, None] * STEFAN_BOLTZMANN
-    T = columns.T0
-    trajectory, sweeps = [T], 0
-    for n in range(columns.time_step.shape[1]):
-        H, bottom = columns.H[:, n : n + 1], columns.Tb[:, n : n + 1]
-        load = (1 - columns.albedo[:, n]) * columns.SWdown[:, n] + columns.LWdown[:, n]
-        load = T[:, :1] + s * (load[:, None] + H * columns.Tair[:, n : n + 1])
-        iterate = T
-        for _ in range(MAX_SWEEPS):
-            neighbours = torch.nn.functional.conv1d(iterate[:, None], kernel)[:, 0]
-            interior = (T[:, 1:-1] + r * neighbours) / (1 + 2 * r)
-            emission = s * es * iterate[:, :1] ** 3
-            top = (load + 2 * r * iterate[:, 1:2]) / (1 + 2 * r + s * H + emission)
-            new = torch.cat([top, interior, bottom], dim=1)
-            moved = float((new - iterate).detach().abs().max())
-            iterate = new
-            sweeps += 1
-            if not moved >= tolerance:
-                break
-        if not moved < tolerance:
-            raise NoSolutionError(n, why=NoSolutionError.NOT_CONVERGED)
-        T = iterate
-        trajectory.append(T)
-    return torch.stack(trajectory, dim=1), sweeps
-
-
 def _peer(name: str, text: str, sweep_until: float, together: bool, **more: Any) -> Peer:
     def prepare(work: Workload, setting: Setting) -> Prepared:
         from lsm_verify.models import published
         from lsm_verify.models.threads import torch_threads
 
         theta, fixed = torch_eager.theta_of(work, setting), torch_eager.constants(work, setting)
-        simulate = simulate_together if together else published.simulate
+        simulate = published.simulate_together if together else published.simulate
         count: dict[str, Any] = {}
 
         def run() -> tuple[Tensor, Tensor | None]:
