@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lsm_verify.inputs import Inputs
-from lsm_verify.routes import torch_run
+from lsm_verify.routes.in_torch import torch_run
 
 
 def torch_trajectory(inputs: Inputs) -> np.ndarray:

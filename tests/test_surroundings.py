@@ -137,7 +137,7 @@ def test_the_oracle_compiles_one_version_for_read_only_and_writable_input():
     """Numba counts writability as part of a type; a version each would double the first start."""
     from lsm_reference.evaluate import promote
     from lsm_reference.parameters import expand
-    from lsm_verify.routes import to_problem
+    from lsm_verify.routes.oracle import to_problem
 
     problem = to_problem(load_case("twin").window(2).inputs())
     column = promote(expand(problem, problem.parameters))

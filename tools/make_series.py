@@ -15,7 +15,7 @@ from lsm_reference.evaluate import simulate
 from lsm_verify.cases import Case, load_case
 from lsm_verify.cases.layered import SERIES
 from lsm_verify.cases.twin import DEPTHS
-from lsm_verify.routes import to_problem
+from lsm_verify.routes.oracle import to_problem
 
 FOLDER = Path(__file__).parents[1] / "lsm_verify" / "cases"
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from lsm_verify.bench.peers import Array, Outcome
 from lsm_verify.bench.workloads import NAMES, SCALES, Workload
-from lsm_verify.routes import forward_product, get_route, trajectory
+from lsm_verify.routes import get_route
+from lsm_verify.routes.oracle import forward_product, trajectory
 
 SAMPLE = 4
 """Columns of a batch that the oracle recomputes; all others must be finite and vary."""

@@ -17,7 +17,7 @@ from lsm_verify.cases.twin import DEPTHS, PUBLISHED_RANGES, TRUTH, middle, short
 from lsm_verify.errors import InputError
 from lsm_verify.inputs import Inputs
 from lsm_verify.observations import Series
-from lsm_verify.routes import predictions
+from lsm_verify.routes.oracle import predictions
 
 Array = NDArray[np.float64]
 

@@ -15,6 +15,7 @@ from lsm_verify.mutants.mutant import (
     ORACLE,
     SEALED_KNOTS,
     SHORT_LAYERED,
+    TORCH,
     Kind,
     Mutant,
     Part,
@@ -24,7 +25,7 @@ from lsm_verify.mutants.mutant import (
 )
 
 COLUMN, OBSERVE = "lsm_verify.models.column", "lsm_verify.models.observe"
-ROUTES, PARAMETERS = "lsm_verify.routes", "lsm_reference.parameters"
+ROUTES, PARAMETERS = "lsm_verify.routes.oracle", "lsm_reference.parameters"
 
 SPACING = Site(
     COLUMN,
@@ -96,13 +97,15 @@ ORACLE_OBSERVED = Site(
 )
 
 
-_in_torch = planting(Part.DATA_PATH, "autograd", value=True)
+_BY_MODULE = {
+    COLUMN: planting(Part.DATA_PATH, *TORCH, value=True),
+    OBSERVE: planting(Part.DATA_PATH, "autograd", value=True),
+}
 _in_oracle = planting(Part.DATA_PATH, *ORACLE, value=True)
 
 
 def _wrong(name: str, kind: Kind, site: Site, new: str, named: Set[str], **more: Any) -> Mutant:
-    in_torch = site.module in (COLUMN, OBSERVE)
-    return (_in_torch if in_torch else _in_oracle)(name, kind, site, new, named, **more)
+    return _BY_MODULE.get(site.module, _in_oracle)(name, kind, site, new, named, **more)
 
 
 OBSERVATION = Place(None, None, ("observation",))

@@ -7,6 +7,7 @@ from lsm_verify.mutants.mutant import (
     CELL,
     CELL_SIZES,
     SHORT_LAYERED,
+    TORCH,
     Kind,
     Part,
     Place,
@@ -127,6 +128,7 @@ TIED = Site(
 
 
 _wrong = planting(Part.TORCH, "autograd")
+_wrong_of_both = planting(Part.TORCH, *TORCH)
 
 MODEL = (
     _wrong(
@@ -263,11 +265,11 @@ DERIVATIVE = (
         "torch.cat([parts[0].detach(), *parts[1:]], dim=1)",
         ALL,
     ),
-    _wrong(
+    _wrong_of_both(
         "bottom temperature of all columns is the first one's",
         Kind.LEAK,
         PRESCRIBED,
-        'spread("bottom_temperature", S)[:1].expand(B, S)',
+        'spread("bottom_temperature", S)[:1] + 0 * spread("bottom_temperature", S)',
         {"bottom_temperature"},
         only=True,
         full=True,
@@ -281,7 +283,7 @@ DERIVATIVE = (
         only=True,
         place=Place(None, None, ("conduction up", "conduction down")),
     ),
-    _wrong(
+    _wrong_of_both(
         "λ detached",
         Kind.DETACHED,
         CONDUCTIVITY,
@@ -290,7 +292,7 @@ DERIVATIVE = (
         only=True,
         place=Place(None, None, ("chain rule",)),
     ),
-    _wrong(
+    _wrong_of_both(
         "C detached",
         Kind.DETACHED,
         CAPACITY,
@@ -299,7 +301,7 @@ DERIVATIVE = (
         only=True,
         place=Place(None, None, ("chain rule",)),
     ),
-    _wrong(
+    _wrong_of_both(
         "α detached",
         Kind.DETACHED,
         ALBEDO,
@@ -308,7 +310,7 @@ DERIVATIVE = (
         only=True,
         place=Place(None, None, ("chain rule",)),
     ),
-    _wrong(
+    _wrong_of_both(
         "β detached",
         Kind.DETACHED,
         TURBULENT,
@@ -317,7 +319,7 @@ DERIVATIVE = (
         only=True,
         place=Place(None, None, ("chain rule",)),
     ),
-    _wrong(
+    _wrong_of_both(
         "tied start detached",
         Kind.DETACHED,
         TIED,

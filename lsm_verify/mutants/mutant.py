@@ -57,6 +57,9 @@ ALL = SURFACE | SOIL
 ORACLE = frozenset({"adjoint", "tangent", "complex-step"})
 """Routes through the oracle that the gate compares."""
 
+TORCH = frozenset({"autograd", "fused"})
+"""Routes of the gate that begin with the tensors of `lsm_verify.models.column`."""
+
 SMALL_TWIN, SHORT_LAYERED, SEALED_KNOTS = "small-twin", "short-layered", "sealed-knots"
 """Names of the workloads."""
 

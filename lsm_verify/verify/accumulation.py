@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from lsm_verify.inputs import Inputs, Objective, probe_weights, ulp_copies
 from lsm_verify.quantities import PARAMETERS
-from lsm_verify.routes import MODELS, Evaluation, Route
+from lsm_verify.routes import MODELS
+from lsm_verify.routes.route import Evaluation, Route
 from lsm_verify.verify import sensitivity
 from lsm_verify.verify.divergence import Array, bisect
 from lsm_verify.verify.residuals import canonical

@@ -179,6 +179,22 @@ def odd_one_out(pairs: Mapping[tuple[str, str], Array], names: list[str]) -> str
     return odd[0] if len(odd) == 1 else None
 
 
+def minority(pairs: Mapping[tuple[str, str], Array], names: list[str]) -> list[str]:
+    """Return the smaller of two camps that agree within themselves and not with each other.
+
+    None if there are no such, or if they are of the same size.
+    """
+
+    def agree(a: str, b: str) -> bool:
+        return a == b or float(np.max(pairs[(a, b) if (a, b) in pairs else (b, a)])) <= PASS_Z
+
+    first = [name for name in names if agree(names[0], name)]
+    others = [name for name in names if name not in first]
+    small, large = sorted((first, others), key=len)
+    camps = all(agree(a, b) == ((a in small) == (b in small)) for a in names for b in names)
+    return small if camps and len(small) < len(large) else []
+
+
 def _message(
     pairs: Mapping[tuple[str, str], Array], names: list[str], odd: str | None, verdict: Verdict
 ) -> str:
@@ -186,6 +202,10 @@ def _message(
         return f"{len(names)} routes, {len(pairs)} pairs"
     if odd is not None:
         return f"{odd} stands apart from the other {len(names) - 1} routes"
+    few = minority(pairs, names)
+    if few:
+        agree = f"{', '.join(few[:-1])} and {few[-1]} agree"
+        return f"{agree}, and stand apart from the other {len(names) - len(few)} routes"
     (a, b), _ = max(pairs.items(), key=lambda item: float(np.max(item[1])))
     if len(names) == 2:
         return f"{a} and {b} disagree"

@@ -12,7 +12,9 @@ from lsm_verify.cases import Case
 from lsm_verify.cases.serial import case_to_json
 from lsm_verify.inputs import Inputs, Objective, probe_weights
 from lsm_verify.parameters import Value
-from lsm_verify.routes import MODELS, ROUTES, Route, get_route, step_terms
+from lsm_verify.routes import MODELS, ROUTES, get_route
+from lsm_verify.routes.oracle import step_terms
+from lsm_verify.routes.route import Route
 from lsm_verify.verify import (
     canaries,
     conservation,
@@ -188,19 +190,26 @@ def _check_start(
     run, point = job.run, "start"
     first = {name: s[0] for name, s in samples.items()}
     with run.timed("determinism"):
-        threads = determinism.threaded(inputs) if "autograd" in samples else {}
+        threads = {
+            name: answer
+            for name, answer in determinism.threaded(inputs).items()
+            if name not in ROUTES or name in samples
+        }
         run.checks.append(determinism.determinism(target, first, point=point, threads=threads))
-    if "autograd" in samples:
-        with run.timed("precision"):
+    with run.timed("precision"):
+        if "autograd" in samples:
             run.checks += precision.single_precision(inputs, samples["autograd"], point=point)
-            others = [
-                job.case.inputs(values, wrt=job.case.free)
-                for values in job.case.random_points(2, seed)
-            ]
-            others = [replace(other, objectives=inputs.objectives) for other in others]
-            run.checks.append(
-                precision.batch_independence(inputs, others, samples["autograd"][0], point=point)
-            )
+        others = [
+            replace(job.case.inputs(values, wrt=job.case.free), objectives=inputs.objectives)
+            for values in job.case.random_points(2, seed)
+        ]
+        for route in job.exact:
+            if route.name in precision.BATCHED:
+                run.checks.append(
+                    precision.batch_independence(
+                        route, inputs, others, samples[route.name][0], point=point
+                    )
+                )
     if not run.options.named:
         with run.timed("hessian"):
             run.checks += second_order.of_case(inputs, point=point, seed=seed)

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lsm_verify.inputs import Inputs
-from lsm_verify.routes import autograd, scores_at
+from lsm_verify.routes import fused
+from lsm_verify.routes.in_torch import autograd
+from lsm_verify.routes.oracle import scores_at
 from lsm_verify.verify.agreement import EPSILON, FAIL_Z, PASS_Z, TOLERANCE, pair_z
 from lsm_verify.verify.result import CheckResult, Reason, Verdict, judge
 from lsm_verify.verify.target import Sample, Target, flatten, norm_of
@@ -119,5 +121,12 @@ def threaded(inputs: Inputs) -> dict[str, Callable[[int], Array]]:
     ]
     return {
         "autograd": lambda count: flatten(inputs, autograd([inputs], threads=count)[0][0][1]),
+        "fused": lambda count: flatten(
+            inputs,
+            fused.evaluate(
+                [*(replace(inputs, parameters={**inputs.parameters, **m}) for m in moved), inputs],
+                threads=count,
+            )[-1][0][1],
+        ),
         "forward sweep": lambda count: scores_at(inputs, moved, threads=count),
     }

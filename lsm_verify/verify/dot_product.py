@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lsm_verify.inputs import Inputs, probe_weights
-from lsm_verify.routes import (
+from lsm_verify.routes.oracle import (
     forward_product,
     step_terms,
     tangent_states,
@@ -150,5 +150,5 @@ def added_up(inputs: Inputs, x: dict[str, np.ndarray]) -> np.ndarray:
     if not np.any(conduction):
         return np.zeros((conduction.size, inputs.steps + 1))
     _, slopes = observe(inputs, canonical(inputs), trajectory(inputs))
-    sizes = (np.abs(slopes) * np.abs(tangent_states(inputs, x))).sum(axis=2)
+    sizes = (np.abs(slopes) * np.abs(tangent_states([inputs], x)[0])).sum(axis=2)
     return np.asarray(np.where(conduction[:, None], sizes, 0.0), dtype=np.float64)

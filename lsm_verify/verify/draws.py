@@ -19,7 +19,7 @@ from lsm_verify.inputs import Inputs
 from lsm_verify.observations import Observations, Series
 from lsm_verify.parameters import COMBINED, SEPARATE, Knots, Value
 from lsm_verify.quantities import PARAMETERS
-from lsm_verify.routes import predictions
+from lsm_verify.routes.oracle import predictions
 
 Array = NDArray[np.float64]
 

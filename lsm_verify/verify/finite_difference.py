@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsm_verify.inputs import Inputs
-from lsm_verify.routes import Evaluation, Route, register
+from lsm_verify.routes import register
+from lsm_verify.routes.route import Evaluation, Route
 from lsm_verify.verify import kinks
 from lsm_verify.verify.differences import LARGEST_STEP, PAIRS, RATIO, Estimate, estimate
 from lsm_verify.verify.directions import lengths

@@ -13,7 +13,8 @@ from dataclasses import replace
 import numpy as np
 
 from lsm_verify.inputs import Inputs, Objective, probe_weights, ulp_copies
-from lsm_verify.routes import MODELS, Route
+from lsm_verify.routes import MODELS
+from lsm_verify.routes.route import Route
 from lsm_verify.verify.accumulation import COPIES, difference, in_backward_mode, in_forward_mode
 from lsm_verify.verify.divergence import bisect, first_divergence
 from lsm_verify.verify.residuals import canonical

@@ -8,7 +8,7 @@ import numpy as np
 
 from lsm_verify.inputs import Inputs
 from lsm_verify.quantities import OBSERVABLES
-from lsm_verify.routes import predictions
+from lsm_verify.routes.oracle import predictions
 from lsm_verify.verify.agreement import FAIL_Z, PASS_Z, Agreement
 from lsm_verify.verify.differences import Estimate
 from lsm_verify.verify.result import GradientRow, PointResult, Verdict, judge

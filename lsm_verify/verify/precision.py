@@ -7,13 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from lsm_verify.inputs import Inputs
-from lsm_verify.routes import autograd
+from lsm_verify.routes.in_torch import autograd
+from lsm_verify.routes.route import Route
 from lsm_verify.verify.agreement import FAIL_Z, PASS_Z, SIGNAL, pair_z
 from lsm_verify.verify.result import CheckResult, Reason, Verdict, judge
 from lsm_verify.verify.target import Sample, flatten, scales
 
 EPSILON = float(np.finfo(np.float64).eps)
 SINGLE = float(np.finfo(np.float32).eps)
+
+BATCHED = ("autograd", "fused")
+"""Routes that evaluate all columns of a batch together."""
 
 
 def single_precision(inputs: Inputs, samples: Sequence[Sample], *, point: str) -> list[CheckResult]:
@@ -67,12 +71,12 @@ def single_unit(sample: Sample, ratio: float) -> Sample:
 
 
 def batch_independence(
-    inputs: Inputs, others: Sequence[Inputs], sample: Sample, *, point: str
+    route: Route, inputs: Inputs, others: Sequence[Inputs], sample: Sample, *, point: str
 ) -> CheckResult:
     """Evaluate a column alone, and first and last in a batch with others: it must not matter."""
-    alone = flatten(inputs, autograd([inputs])[0][0][1])
-    first = flatten(inputs, autograd([inputs, *others])[0][0][1])
-    last = flatten(inputs, autograd([*others, inputs])[-1][0][1])
+    alone = flatten(inputs, route.evaluate([inputs])[0][0][1])
+    first = flatten(inputs, route.evaluate([inputs, *others])[0][0][1])
+    last = flatten(inputs, route.evaluate([*others, inputs])[-1][0][1])
     scale = scales(inputs)
     norm = float(np.linalg.norm(alone * scale))
     base = Sample(sample.value, alone, sample.spread)
@@ -88,7 +92,7 @@ def batch_independence(
         check="batch independence",
         point=point,
         objective=inputs.objectives[0].label,
-        subject="autograd",
+        subject=route.name,
         verdict=verdict,
         primary=False,
         statistic="max z",

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from lsm_verify.cases import Case
 from lsm_verify.errors import InputError
-from lsm_verify.routes import ROUTES, Route
+from lsm_verify.routes import ROUTES
+from lsm_verify.routes.route import Route
 from lsm_verify.validation import whole
 from lsm_verify.verify import canaries
 from lsm_verify.verify.case_run import verify_case

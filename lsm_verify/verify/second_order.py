@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsm_verify.inputs import Inputs
-from lsm_verify.routes import ROUTES, hessian_products, torch_hessian_products
+from lsm_verify.routes import ROUTES
+from lsm_verify.routes.in_torch import torch_hessian_products
+from lsm_verify.routes.oracle import hessian_products
 from lsm_verify.verify import hessian
 from lsm_verify.verify.gradient_differences import differences
 from lsm_verify.verify.problem import Problem

@@ -13,7 +13,8 @@ import numpy as np
 
 from lsm_verify.errors import NoSolutionError
 from lsm_verify.inputs import Inputs, Objective, ulp_copies
-from lsm_verify.routes import MODELS, Gradient, Route
+from lsm_verify.routes import MODELS
+from lsm_verify.routes.route import Gradient, Route
 from lsm_verify.verify.accumulation import COPIES, expanded
 from lsm_verify.verify.divergence import Array, first_divergence
 from lsm_verify.verify.experiments import drawn, knocked_out

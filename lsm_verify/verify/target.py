@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from lsm_verify.inputs import Inputs, ulp_copies
 from lsm_verify.quantities import PARAMETERS
-from lsm_verify.routes import Evaluation, Gradient, Route, ladders, scores_at, trajectory
+from lsm_verify.routes.oracle import ladders, scores_at, trajectory
+from lsm_verify.routes.route import Evaluation, Gradient, Route
 
 COPIES = 12
 """Copies moved by an ulp; the spread of 12 is known to about 20 %."""

@@ -14,7 +14,8 @@ from lsm_verify.errors import NoSolutionError
 from lsm_verify.inputs import Inputs
 from lsm_verify.models import column, observe
 from lsm_verify.observations import Series
-from lsm_verify.routes import predictions, torch_run, trajectory
+from lsm_verify.routes.in_torch import torch_run
+from lsm_verify.routes.oracle import predictions, trajectory
 from tests.running import torch_trajectory
 from tests.strategies import columns
 

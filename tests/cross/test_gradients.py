@@ -24,7 +24,7 @@ DIFFERENCE, WEIGHTY_DIFFERENCE, WEIGHTY = 1e-8, 1e-6, 1e-3
 ENERGY = 2e-10
 """Mean |residual| per step [W m-2]: the storage terms, some 5e4 W m-2, carry 1e-11 each."""
 
-EXACT = ("adjoint", "tangent", "autograd", "complex-step")
+EXACT = ("adjoint", "tangent", "autograd", "fused", "complex-step")
 
 CASES = (
     "twin",
@@ -115,7 +115,7 @@ def test_the_misfit_has_no_signal_at_the_truth_and_the_probe_has(report):
 
 def test_energy_closes(report):
     energy = [c for c in report.checks if c.check == "energy closure"]
-    assert {c.subject for c in energy} == {"oracle", "torch"}
+    assert {c.subject for c in energy} == {"oracle", "torch", "fused"}
     for check in energy:
         assert float(check.message.split()[2]) <= ENERGY
 
@@ -243,7 +243,7 @@ def test_a_batch_gives_what_its_columns_give_alone():
         "emissivity": 0.9,
         "thermal_conductivity": WAVE[:10] * np.array([[1.0], [2.0], [0.5]]),
     }
-    for route in ("autograd", "adjoint"):
+    for route in ("autograd", "adjoint", "fused"):
         values, slopes = gradient(case, batch, route=route)
         for b in range(3):
             alone = {

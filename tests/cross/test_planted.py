@@ -13,7 +13,7 @@ from lsm_verify.mutants.workloads import WORKLOADS
 from lsm_verify.mutants.world import World
 from lsm_verify.verify import verify
 
-EXACT = ("adjoint", "tangent", "autograd", "complex-step")
+EXACT = ("adjoint", "tangent", "autograd", "fused", "complex-step")
 
 
 def judged(mutant, **options):
@@ -37,7 +37,11 @@ def test_without_an_error_it_passes(workload):
 
 @pytest.mark.parametrize(
     "name",
-    ["adjoint: bottom's neighbour dropped", "tangent: sign of the albedo", "torch: λ detached"],
+    [
+        "adjoint: bottom's neighbour dropped",
+        "tangent: sign of the albedo",
+        "torch: response of the soil to the surface detached",
+    ],
 )
 def test_the_report_names_route_and_parameters_alike_everywhere(name):
     mutant = MUTANTS[name]

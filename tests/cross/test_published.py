@@ -13,8 +13,9 @@ from lsm_verify import InputError, Reason, Verdict, load_case, verify
 from lsm_verify.cases import embedded
 from lsm_verify.models import published
 from lsm_verify.models.column import expand, leaves
-from lsm_verify.routes import ROUTES, predictions, trajectory
-from lsm_verify.routes import published as route
+from lsm_verify.routes import ROUTES
+from lsm_verify.routes.in_torch import published as route
+from lsm_verify.routes.oracle import predictions, trajectory
 from lsm_verify.verify.target import flatten
 
 ROOT = Path(__file__).parents[2]

@@ -20,7 +20,9 @@ from lsm_verify.kernels.columns import (
     Objective,
     Sight,
 )
-from lsm_verify.routes import ROUTES, Route, to_problem
+from lsm_verify.routes import ROUTES
+from lsm_verify.routes.oracle import to_problem
+from lsm_verify.routes.route import Route
 from lsm_verify.verify.agreement import pair_z, value_z
 from lsm_verify.verify.target import norm_of, of_inputs, sample
 

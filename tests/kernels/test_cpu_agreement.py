@@ -13,7 +13,7 @@ from lsm_reference import evaluate as oracle
 from lsm_verify.inputs import ulp_copies
 from lsm_verify.kernels import cpu
 from lsm_verify.kernels.columns import QUANTITIES, Columns
-from lsm_verify.routes import to_problem
+from lsm_verify.routes.oracle import to_problem
 from lsm_verify.verify.agreement import PASS_Z
 from lsm_verify.verify.draws import draw_case
 from tests.kernels.conftest import (

@@ -1,4 +1,4 @@
-"""Errors planted in the kernels' sources are seen by the comparison with the oracle.
+"""Errors planted in the kernels' sources are seen by the comparison with the oracle, and located.
 
 They run uncompiled, one column at a time, from the same sources.
 """
@@ -12,9 +12,11 @@ import pytest
 
 from lsm_verify.kernels import along, backward, blocks, cpu, looks, node, steps
 from lsm_verify.kernels.binding import bind
-from lsm_verify.routes import Route
+from lsm_verify.routes import MODELS, ROUTES, fused
+from lsm_verify.routes.route import Route
 from lsm_verify.verify.agreement import FAIL_Z, PASS_Z
 from lsm_verify.verify.draws import draw_case
+from lsm_verify.verify.localise import localise
 from tests.kernels.conftest import (
     canonical,
     changes_of,
@@ -123,6 +125,53 @@ def test_an_error_is_seen(plain, mutate, module, old, new):
     want = insulated if (module, old, new) in OF_INSULATED else anything
     with np.errstate(divide="ignore"):
         assert worst_z(column(want), PLAIN) > FAIL_Z
+
+
+LOCATED = [
+    (node, "fma(-alpha, SW, SW)", "fma(alpha, SW, SW)", "step 0, node 0, shortwave", "sign"),
+    (node, "fma(H, Ta, absorbed)", "absorbed", "step 0, node 0, turbulent", "none of it"),
+    (node, "g * (upper - lower)", "g * (lower - upper)", "observation of soil_heat_flux", ""),
+    (node, "return total / mass", "return total", "objective (mean-square)", ""),
+    (steps, "* volume(columns, base, i)\n", "* volume(columns, base, 0)\n", "node 1, storage", ""),
+    (
+        steps,
+        "    if not every(dt == load(now, HELD)):\n",
+        "    if n == 0:\n",
+        "step 1, node 0, storage",
+        "Δt of the step before",
+    ),
+    (looks, "* q, -H * q", "* q, H * q", "observation of turbulent_flux", "by Tair"),
+    (looks, "        return q * scale\n", "        return q\n", "objective", ""),
+    (backward, "-mu * SWdown", "mu * SWdown", "step 2, node 0, shortwave", "albedo"),
+    (
+        backward,
+        "load(now, C0) + load(now, TURBULENT)",
+        "load(now, C0)",
+        "step 2, node 0, turbulent h(1+1/β)",
+        "none of it",
+    ),
+    (
+        backward,
+        "load(now, FOUR_C4), load(new, 0)",
+        "load(now, FOUR_C4), load(old, 0)",
+        "step 2, node 0, emission 4εσT³",
+        "T of the old state",
+    ),
+]
+
+
+@pytest.mark.parametrize("module, old, new, where, what", LOCATED)
+def test_an_error_is_located(plain, mutate, monkeypatch, module, old, new, where, what):
+    """By route, step, node and term, though the kernels keep no sensitivities."""
+    plain(mutate(module, old, new))
+    monkeypatch.setattr(fused, "AT_ONCE", 1)
+    monkeypatch.setitem(MODELS, "fused", lambda batch: [fused.run([i])[0] for i in batch])
+    route = replace(ROUTES["fused"], evaluate=lambda batch: [fused.evaluate([i])[0] for i in batch])
+    with np.errstate(divide="ignore"):
+        found = localise(column(anything), route, ROUTES["adjoint"], seed=0)
+    assert found.route == "fused"
+    assert where in found.sentence
+    assert what in found.sentence
 
 
 def test_an_observed_bottom_is_its_temperature(plain, mutate):

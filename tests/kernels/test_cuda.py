@@ -28,7 +28,9 @@ from lsm_verify.kernels import (
     cuda_steps,
 )
 from lsm_verify.kernels.columns import QUANTITIES, Columns
-from lsm_verify.routes import ROUTES, Evaluation, Route, forward_product, trajectory
+from lsm_verify.routes import ROUTES
+from lsm_verify.routes.oracle import forward_product, trajectory
+from lsm_verify.routes.route import Evaluation, Route
 from lsm_verify.verify.agreement import FAIL_Z, PASS_Z, pair_z, value_z
 from lsm_verify.verify.target import norm_of, sample
 from tests.kernels.conftest import canonical, objective_of, public_gradient, sight_of

@@ -16,7 +16,7 @@ from lsm_verify.kernels.columns import QUANTITIES
 from lsm_verify.models import fused
 from lsm_verify.models.column import Columns, expand, leaves
 from lsm_verify.models.fused import arrays
-from lsm_verify.routes import predictions, trajectory
+from lsm_verify.routes.oracle import predictions, trajectory
 from tests.strategies import columns as drawn
 
 EPSILON = float(np.finfo(np.float64).eps)
@@ -112,7 +112,7 @@ def test_every_form_has_the_gradient_of_the_adjoint(day, form, insulated):
         pytest.skip("an insulated column has no bottom temperature to tie to")
     case = replace(day, insulated=insulated)
     inputs = case.inputs(FORMS[form])
-    value, wanted = gradient(case, FORMS[form])
+    value, wanted = gradient(case, FORMS[form], route="adjoint")
     J, found = evaluated([inputs])
     assert J[0] == pytest.approx(value, rel=unit(inputs))
     assert {n: g.shape[1:] for n, g in found.items()} == {n: wanted[n].shape for n in inputs.wrt}
@@ -127,7 +127,7 @@ def test_every_objective_has_the_gradient_of_the_adjoint(name, kind):
     weights = np.cos(np.arange(seen.size)).reshape(seen.shape) * seen
     objective = Objective(kind, weights if kind == "probe" else None)
     inputs = case.inputs(objectives=(objective,))
-    value, wanted = gradient(case, objective=objective)
+    value, wanted = gradient(case, objective=objective, route="adjoint")
     J, found = evaluated([inputs])
     assert J[0] == pytest.approx(value, rel=1e-9 if kind == "probe" else unit(inputs))
     assert apart({n: g[0] for n, g in found.items()}, wanted, inputs) <= AGREEMENT
@@ -140,7 +140,7 @@ def test_a_form_that_is_spread_wrongly_is_seen(day, planter):
         column, "Tb[:, :1].expand(B, nodes) if", "(0.999 * Tb[:, :1]).expand(B, nodes) if"
     )
     inputs = day.inputs(FORMS["tied"])
-    _, wanted = gradient(day, FORMS["tied"])
+    _, wanted = gradient(day, FORMS["tied"], route="adjoint")
     batch = column.leaves([inputs], compact=True)
     J = fused.score(
         column.expand(batch), fused.sight_of([inputs]), fused.objective_of([inputs], Objective())

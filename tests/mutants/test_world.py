@@ -57,9 +57,9 @@ def answers(inputs, routes_, names=EXACT):
             numbers.append([value])
             numbers += [np.ravel(g) for g in gradient.values()]
     direction = {"albedo": np.full(np.shape(inputs.parameters["albedo"]), 0.01)}
-    for rung in routes_.ladders(inputs, [direction], 1.0, 4.0, 5)[0]:
+    for rung in routes_.oracle.ladders(inputs, [direction], 1.0, 4.0, 5)[0]:
         numbers.append(np.ravel(rung))
-    numbers.append(np.ravel(routes_.trajectory(inputs)))
+    numbers.append(np.ravel(routes_.oracle.trajectory(inputs)))
     return np.concatenate(numbers)
 
 

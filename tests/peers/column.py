@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 
 import lsm_verify as lv
-from lsm_verify.routes import forward_product, transposed_product
+from lsm_verify.routes.oracle import forward_product, transposed_product
 from tests.peers.problem import Array, Pair, Point
 
 

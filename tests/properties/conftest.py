@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lsm_verify.inputs import Inputs
-from lsm_verify.routes import trajectory
+from lsm_verify.routes.oracle import trajectory
 from tests.running import torch_trajectory
 
 Model = Callable[[Inputs], np.ndarray]

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from lsm_reference import batch
 from lsm_verify.inputs import Inputs
 from lsm_verify.models import direct
-from lsm_verify.routes import scores_at, torch_run
+from lsm_verify.routes.in_torch import torch_run
+from lsm_verify.routes.oracle import scores_at
 from lsm_verify.strategies import columns, keeping_counterexamples
 from tests.properties.test_physics import sunny
 

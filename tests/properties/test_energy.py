@@ -14,7 +14,7 @@ from lsm_reference.evaluate import simulate
 from lsm_verify.inputs import Inputs
 from lsm_verify.models import direct
 from lsm_verify.observations import Series
-from lsm_verify.routes import to_problem
+from lsm_verify.routes.oracle import to_problem
 from lsm_verify.strategies import columns, keeping_counterexamples
 from lsm_verify.verify.conservation import EPSILON, LIMIT, budget, closure
 from lsm_verify.verify.result import Reason, Verdict

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from lsm_reference import forward
 from lsm_verify.inputs import Inputs, Objective
-from lsm_verify.models import observe
+from lsm_verify.models import fused, observe
 from lsm_verify.observations import Series
-from lsm_verify.routes import ROUTES, Evaluation
+from lsm_verify.routes import ROUTES
+from lsm_verify.routes.route import Evaluation
 from lsm_verify.strategies import columns, keeping_counterexamples
 from tests.properties.test_physics import sunny
 
@@ -78,6 +79,9 @@ def test_a_score_that_forgets_the_weights_is_seen(planter, route):
     assert same(scored(inputs, route), scored(other_values(inputs, 300.0), route))
     if route == "autograd":
         planter.plant(observe, "(w * r * r).sum", "(r * r).sum")
+    elif route == "fused":
+        weights = "np.broadcast_to(s.weights, s.values.shape)"
+        planter.plant(fused.columns, weights, "np.ones(s.values.shape)", into=(fused,))
     else:
         planter.plant_in_oracle(forward, "total = total + w * d * d", "total = total + d * d")
     assert not same(scored(inputs, route), scored(other_values(inputs, 300.0), route))

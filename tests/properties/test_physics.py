@@ -20,7 +20,7 @@ from lsm_reference.evaluate import simulate
 from lsm_verify.inputs import Inputs
 from lsm_verify.observations import Series
 from lsm_verify.quantities import STEFAN_BOLTZMANN
-from lsm_verify.routes import to_problem
+from lsm_verify.routes.oracle import to_problem
 from lsm_verify.strategies import keeping_counterexamples
 from tests.strategies import COLD, HOT, UNIT, columns, given_as, logarithmic, units
 

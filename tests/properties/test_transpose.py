@@ -17,7 +17,7 @@ from lsm_verify.models import direct as torch_model
 from lsm_verify.models.column import expand, leaves
 from lsm_verify.models.observe import predict
 from lsm_verify.observations import Series
-from lsm_verify.routes import forward_product, transposed_product
+from lsm_verify.routes.oracle import forward_product, transposed_product
 from lsm_verify.strategies import columns, keeping_counterexamples
 from lsm_verify.verify.agreement import FAIL_Z, PASS_Z
 from lsm_verify.verify.directions import random_directions

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from lsm_verify import Reason, Verdict
-from lsm_verify.routes import ROUTES, Route
+from lsm_verify.routes import ROUTES
+from lsm_verify.routes.route import Route
 from lsm_verify.verify import agreement
 from lsm_verify.verify.agreement import EPSILON, FAIL_Z, PASS_Z, compare, pair_z
 from lsm_verify.verify.target import Sample, of_inputs, sample
@@ -108,6 +109,18 @@ class TestCompare:
         ).result
         assert result.verdict is Verdict.FAIL
         assert result.odd_one_out is None
+
+    def test_two_wrong_in_the_same_way_are_named_together(self, target):
+        wrong = route(off(1e6))
+        result = judged(target, a=wrong, b=route(), c=route(), d=wrong, e=route()).result
+        assert result.verdict is Verdict.FAIL
+        assert result.odd_one_out is None
+        assert result.message == "a and d agree, and stand apart from the other 3 routes"
+
+    def test_two_against_two_are_not_named(self, target):
+        wrong = route(off(1e6))
+        result = judged(target, a=wrong, b=route(), c=route(), d=wrong).result
+        assert "no single route" in result.message
 
     def test_between_the_limits(self, target):
         result = judged(target, a=route(), b=route(off((PASS_Z + FAIL_Z) / 2))).result

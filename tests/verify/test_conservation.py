@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lsm_verify import Reason, Verdict, load_case
-from lsm_verify.routes import trajectory
+from lsm_verify.routes.oracle import trajectory
 from lsm_verify.verify.conservation import EPSILON, LIMIT, budget, closure, limit
 
 

@@ -107,18 +107,20 @@ class TestColumn:
         return short_twin.inputs()
 
     def test_our_own_model_repeats_itself(self, inputs):
-        target = of_inputs(inputs, [ROUTES["adjoint"], ROUTES["autograd"]])
-        samples = {name: target.sample(name, 0)[0] for name in ("adjoint", "autograd")}
+        names = ("adjoint", "autograd", "fused")
+        target = of_inputs(inputs, [ROUTES[name] for name in names])
+        samples = {name: target.sample(name, 0)[0] for name in names}
         result = determinism(target, samples, point="start", threads=threaded(inputs))
         assert result.verdict is Verdict.PASS
         assert "repeats bitwise equal" in result.message
-        assert result.evaluations == 2 * 2 + 2 * 2
+        assert result.evaluations == 2 * 3 + 2 * 3
 
     def test_what_runs_on_threads_is_the_model(self, inputs):
         asked = threaded(inputs)
-        assert list(asked) == ["autograd", "forward sweep"]
-        ((_, gradient),) = ROUTES["autograd"].evaluate([inputs])[0]
-        np.testing.assert_array_equal(asked["autograd"](1), flatten(inputs, gradient))
+        assert list(asked) == ["autograd", "fused", "forward sweep"]
+        for name in ("autograd", "fused"):
+            ((_, gradient),) = ROUTES[name].evaluate([inputs])[0]
+            np.testing.assert_array_equal(asked[name](1), flatten(inputs, gradient))
         scores = asked["forward sweep"](1)
         assert scores.shape == (1, 16)
         assert len(np.unique(scores)) == 16

@@ -16,7 +16,9 @@ from lsm_verify.errors import NoSolutionError
 from lsm_verify.grid import Grid
 from lsm_verify.inputs import Inputs, Objective, probe_weights
 from lsm_verify.models import direct
-from lsm_verify.routes import ROUTES, hessian_products, torch_hessian_products
+from lsm_verify.routes import ROUTES
+from lsm_verify.routes.in_torch import torch_hessian_products
+from lsm_verify.routes.oracle import hessian_products
 from lsm_verify.verify import hessian as check
 from lsm_verify.verify.gradient_differences import differences
 from lsm_verify.verify.result import CheckResult, Reason, Verdict

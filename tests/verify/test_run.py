@@ -37,6 +37,7 @@ class TestDefault:
             "adjoint",
             "tangent",
             "autograd",
+            "fused",
             "complex-step",
             "multiprecision",
             "finite-difference",
@@ -71,12 +72,15 @@ class TestDefault:
         assert {c.subject for c in report.checks if c.check == "energy closure"} == {
             "oracle",
             "torch",
+            "fused",
         }
 
     def test_holds_all_exact_routes_against_multiprecision(self, report):
         window = [c for c in report.checks if c.point == "first 5 steps"]
         for check in window:
-            assert check.subject == "adjoint, tangent, autograd, complex-step, multiprecision"
+            assert (
+                check.subject == "adjoint, tangent, autograd, fused, complex-step, multiprecision"
+            )
 
     def test_rows(self, report, short_twin):
         point = report.points[0]
@@ -84,7 +88,7 @@ class TestDefault:
         assert tuple(r.parameter for r in point.rows) == short_twin.free
         assert sum(r.share**2 for r in point.rows) == pytest.approx(1.0)
         for row in point.rows:
-            assert set(row.gradients) == {"adjoint", "tangent", "autograd", "complex-step"}
+            assert set(row.gradients) == {"adjoint", "tangent", "autograd", "fused", "complex-step"}
             assert row.verdict is Verdict.PASS
             difference = abs(row.finite_difference - row.gradients["adjoint"])
             assert difference <= row.finite_difference_uncertainty

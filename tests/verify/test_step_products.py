@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lsm_verify import Reason, Verdict, load_case
-from lsm_verify.routes import step_terms
+from lsm_verify.routes.oracle import step_terms
 
 module = import_module("lsm_verify.verify.dot_product")
 oracle = import_module("lsm_reference.evaluate")
