@@ -12,7 +12,6 @@ from lsm_verify.kernels.node import (
     fma,
     forced_change,
     rise_tangent,
-    sink,
     surface_slope,
 )
 from lsm_verify.kernels.steps import (
@@ -32,7 +31,6 @@ from lsm_verify.kernels.steps import (
     TA,
     TIME_STEP,
     TURBULENT,
-    A,
     G,
     P,
     Q,
@@ -41,6 +39,7 @@ from lsm_verify.kernels.steps import (
     prepare,
     refresh,
     step_forward,
+    sweep_down,
 )
 
 
@@ -77,10 +76,7 @@ def step_along(
     dx = (right + forced - emitted - turbulent) / surface_slope(
         load(now, C0) + H, load(now, FOUR_C4), x
     )
-    store(dT, 0, dx)
-    for i in range(1, N + 1):
-        dx = sink(load(work[A], i), dx, load(dT, i))
-        store(dT, i, dx)
+    sweep_down(dT, work, dx)
 
 
 def run_tangent(

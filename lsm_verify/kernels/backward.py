@@ -14,7 +14,6 @@ from lsm_verify.kernels.node import (
     conductivity_term,
     finish,
     fma,
-    sink,
     surface_adjoint,
 )
 from lsm_verify.kernels.steps import (
@@ -37,12 +36,12 @@ from lsm_verify.kernels.steps import (
     TA,
     TIME_STEP,
     TURBULENT,
-    A,
     G,
     begin,
     fetch,
     prepare,
     step_forward,
+    sweep_down,
     sweep_up,
     volume,
 )
@@ -73,16 +72,14 @@ def step_backward(
     )  # fmt: skip
     first = mu
     T = load(new, 0)
-    store(x, 0, mu)
     store(C_bar, 0, capacity_term(mu * rate, T, load(old, 0), load(C_bar, 0)))
-    above = mu
+    sweep_down(x, work, mu)
     for i in range(1, N + 1):
         above, T_above = mu, T
-        mu = sink(load(work[A], i), above, load(x, i))
+        mu = load(x, i)
         T = load(new, i)
         store(lam_bar, i - 1, conductivity_term(above, mu, T_above, T, load(lam_bar, i - 1)))
         store(C_bar, i, capacity_term(mu * rate, T, load(old, i), load(C_bar, i)))
-        store(x, i, mu)
     if insulated:
         return first, splat(now.dtype.type(0.0))
     return first, bottom_adjoint(last, below, load(work[G], N - 1), above)

@@ -7,6 +7,7 @@ does not vary along the step, node or interface. N interfaces, N + 1 nodes, S st
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,7 +54,10 @@ class Columns(NamedTuple):
     emissivity: NDArray[Any]  #: (B or 1, 1)
 
 
-QUANTITIES = Columns._fields[2:]
+GRID = 2
+"""Spacing and time step come first."""
+
+QUANTITIES = Columns._fields[GRID:]
 """Names to differentiate by: all but the grid and the steps."""
 
 PER_STEP = ("albedo", "H", "Tb", "SWdown", "LWdown", "Tair")
@@ -93,16 +97,39 @@ def size(columns: Columns, sight: Sight | None = None, objective: Objective | No
     InputError
         If a shape or a number type does not fit, or an observation reads outside of the column.
     """
-    dtype = columns.spacing.dtype
+    found = _size(
+        _forms(columns),
+        None if sight is None else _forms(sight),
+        None if objective is None else (objective.kind, _forms(objective[1:])),
+    )
+    if sight is not None:
+        _inside(sight, found.interfaces)
+    return found
+
+
+Form = tuple[tuple[int, ...], np.dtype[Any]]
+"""Shape and type of an array."""
+
+
+def _forms(arrays: Iterable[NDArray[Any]]) -> tuple[Form, ...]:
+    return tuple([(array.shape, array.dtype) for array in arrays])
+
+
+@lru_cache(maxsize=256)
+def _size(
+    columns: tuple[Form, ...],
+    sight: tuple[Form, ...] | None,
+    objective: tuple[str, tuple[Form, ...]] | None,
+) -> Size:
+    """Measure a batch by its forms: those of a descent are the same every time."""
+    (spacing, dtype), (time_step, _) = columns[:2]
     if dtype.char not in FLOATS:
         raise InputError(f"columns are of type {dtype}; give float64 or float32.")
-    for name in ("spacing", "time_step"):
-        if getattr(columns, name).ndim != 2:
-            raise InputError(
-                f"{name} has shape {getattr(columns, name).shape}; give (batch or 1, n)."
-            )
-    N, S = columns.spacing.shape[1], columns.time_step.shape[1]
-    K = 0 if sight is None else sight.kind.shape[0]
+    for name, shape in (("spacing", spacing), ("time_step", time_step)):
+        if len(shape) != 2:
+            raise InputError(f"{name} has shape {shape}; give (batch or 1, n).")
+    N, S = spacing[1], time_step[1]
+    K = 0 if sight is None else sight[0][0][0]
     if N < MIN_INTERFACES or S < 1:
         raise InputError(
             f"columns have {N} interfaces and {S} steps; give at least {MIN_INTERFACES} and 1."
@@ -110,17 +137,17 @@ def size(columns: Columns, sight: Sight | None = None, objective: Objective | No
     faces, nodes, steps = (N, 1), (N + 1, 1), (S, 1)
     wanted = ((N,), (S,), faces, nodes, *[steps] * len(PER_STEP), nodes, (1,))
     B = 1
-    for name, array, lengths in zip(Columns._fields, columns, wanted, strict=True):
-        B = _fit(name, array, B, lengths, dtype)
+    for name, form, lengths in zip(Columns._fields, columns, wanted, strict=True):
+        B = _fit(name, form, B, lengths, dtype)
     if sight is not None:
-        B = _fit("index of the sight", sight.index, B, (K,), INDEX)
-        B = _fit("fraction of the sight", sight.fraction, B, (K,), dtype)
-        _inside(sight, N)
+        B = _fit("index of the sight", sight[1], B, (K,), INDEX)
+        B = _fit("fraction of the sight", sight[2], B, (K,), dtype)
     if objective is not None:
-        if objective.kind not in OBJECTIVE_KINDS:
-            raise unknown("objective", objective.kind, OBJECTIVE_KINDS)
-        for name, array in (("values", objective.values), ("weights", objective.weights)):
-            B = _fit(f"{name} of the objective", array, B, (K,), dtype, (S + 1,))
+        kind, scored = objective
+        if kind not in OBJECTIVE_KINDS:
+            raise unknown("objective", kind, OBJECTIVE_KINDS)
+        for name, form in zip(("values", "weights"), scored, strict=True):
+            B = _fit(f"{name} of the objective", form, B, (K,), dtype, (S + 1,))
     return Size(B, N, S, K)
 
 
@@ -142,14 +169,14 @@ def check_gradient(wanted: Iterable[str], checkpoint: int | None) -> frozenset[s
 
 def _fit(
     name: str,
-    array: NDArray[Any],
+    form: Form,
     B: int,
     lengths: tuple[int, ...],
     dtype: np.dtype[Any],
     more: tuple[int, ...] = (),
 ) -> int:
     """Return the size of the batch with this array in it."""
-    shape = array.shape
+    shape, found = form
     fits = len(shape) == 2 + len(more) and shape[1] in lengths and shape[2:] == more
     if not fits or (shape[0] != B and shape[0] != 1 and B != 1) or shape[0] == 0:
         lead = "batch" if B == 1 else B
@@ -157,8 +184,8 @@ def _fit(
         raise InputError(
             f"{name} has shape {shape}; give ({lead} or 1, {' or '.join(map(str, lengths))}{tail})."
         )
-    if array.dtype != dtype:
-        raise InputError(f"{name} is of type {array.dtype}; give {dtype}.")
+    if found != dtype:
+        raise InputError(f"{name} is of type {found}; give {dtype}.")
     return B if shape[0] < B else shape[0]
 
 

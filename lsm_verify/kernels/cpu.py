@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 from lsm_verify.kernels import along, backward, blocks, lanes, looks, node, steps
 from lsm_verify.kernels.binding import bind
 from lsm_verify.kernels.columns import (
+    GRID,
+    INDEX,
     OBJECTIVE_KINDS,
     QUANTITIES,
     Columns,
@@ -32,7 +34,7 @@ from lsm_verify.kernels.columns import (
     check_gradient,
     size,
 )
-from lsm_verify.kernels.scratch import Shapes, carve
+from lsm_verify.kernels.scratch import Shapes, reserve
 from lsm_verify.kernels.sharing import Task, share
 
 Array = NDArray[Any]
@@ -105,7 +107,7 @@ def predict(
     shape = size(columns, sight)
     y = np.empty((shape.batch, shape.series, shape.steps + 1), columns.spacing.dtype)
     status = _forward(shape, columns, insulated, sight, None, (None, y, None), threads)
-    if status.any():
+    if np.count_nonzero(status):
         y[status != 0] = np.nan
     return y, status
 
@@ -121,7 +123,7 @@ def score(
     shape = size(columns, sight, objective)
     J = np.empty((shape.batch, 1), columns.spacing.dtype)
     status = _forward(shape, columns, insulated, sight, objective, (None, None, J), threads)
-    if status.any():
+    if np.count_nonzero(status):
         J[status != 0] = np.nan
     return J[:, 0], status
 
@@ -164,9 +166,12 @@ def gradient(
     dtype = columns.spacing.dtype
     names = check_gradient(wanted, checkpoint)
     B = shape.batch
+    unwanted = _nothing(dtype)[2]
     bars = tuple(
-        np.empty((B, getattr(columns, name).shape[1]) if name in names else (0, 0), dtype)
-        for name in QUANTITIES
+        [
+            np.empty((B, array.shape[1]), dtype) if name in names else unwanted
+            for name, array in zip(QUANTITIES, columns[GRID:], strict=True)
+        ]
     )
     y = np.empty((B if return_predictions else 0, shape.series, shape.steps + 1), dtype)
     J, status = np.empty((B, 1), dtype), np.zeros(B, np.int64)
@@ -178,14 +183,14 @@ def gradient(
         nodes, marks = shape.interfaces + 1, (shape.steps - 1) // length
         own = ((length + 1, nodes, lanes), (marks, nodes, lanes), (backward.BAR_ROWS, lanes))
         floats = _scratch_shapes(shape, lanes)
-        work, now, fractions, *rest = carve((*floats, *own), dtype)
+        work, now, fractions, *rest = reserve((*floats, *own), dtype)
         scratch = (work, now, fractions, *_places(shape, lanes))
         segments = tuple(rest)
         run = compiled(lanes).run_gradient
         return lambda first, last: run(*task, first, last, scratch, segments, (y, J, status), bars)
 
     _run(kernel, B, threads)
-    if status.any():
+    if np.count_nonzero(status):
         for array in (J, y, *bars):
             if array.shape[0] == B:
                 array[status != 0] = np.nan
@@ -212,13 +217,13 @@ def tangent(
 
     def kernel(lanes: int) -> Task:
         floats = _scratch_shapes(shape, lanes)
-        work, now, fractions, *more = carve((*floats, *floats[:2]), dtype)
+        work, now, fractions, *more = reserve((*floats, *floats[:2]), dtype)
         scratch, changes = (work, now, fractions, *_places(shape, lanes)), tuple(more)
         run = compiled(lanes).run_tangent
         return lambda first, last: run(*task, first, last, scratch, changes, (y, dy, status))
 
     _run(kernel, B, threads)
-    if status.any():
+    if np.count_nonzero(status):
         y[status != 0] = dy[status != 0] = np.nan
     return y, dy, status
 
@@ -246,7 +251,7 @@ def _forward(
 
     def kernel(lanes: int) -> Task:
         floats = _scratch_shapes(shape, lanes)
-        scratch = (*carve(floats, dtype), *_places(shape, lanes))
+        scratch = (*reserve(floats, dtype), *_places(shape, lanes))
         run = compiled(lanes).run_forward
         return lambda first, last: run(*task, first, last, scratch, (*arrays, status))
 
@@ -303,6 +308,6 @@ def _scratch_shapes(shape: Size, lanes: int) -> Shapes:
     return (steps.WORK_ROWS, shape.interfaces + 1, lanes), (steps.NOW_ROWS, lanes), (K, lanes)
 
 
-def _places(shape: Size, lanes: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _places(shape: Size, lanes: int) -> list[NDArray[np.int64]]:
     """Room for the node that each lane reads, and whether all read the same."""
-    return np.empty((shape.series, lanes), np.int64), np.empty(shape.series, np.int64)
+    return reserve(((shape.series, lanes), (shape.series,)), INDEX)

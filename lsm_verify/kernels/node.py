@@ -53,6 +53,23 @@ def sink(a: Real, x: Real, b: Real) -> Real:
     return fma(a, x, b)
 
 
+def rise_twice(
+    first: tuple[Real, Real, Real], second: tuple[Real, Real, Real], b: Real
+) -> tuple[Real, Real]:
+    """Two nodes of `rise` at once, (p, x, q) of each: the second does not wait for the first."""
+    p, x, q = first
+    p_next, x_next, q_next = second
+    u = p * x
+    return fma(q, b, u), fma(q_next * q, b, fma(q_next, u, p_next * x_next))
+
+
+def sink_twice(first: tuple[Real, Real], second: tuple[Real, Real], x: Real) -> tuple[Real, Real]:
+    """Two nodes of `sink` at once, (a, b) of each: the second does not wait for the first."""
+    a, b = first
+    a_next, b_next = second
+    return fma(a, x, b), fma(a_next * a, x, fma(a_next, b, b_next))
+
+
 # ------------------------------------------------------------------ surface
 
 

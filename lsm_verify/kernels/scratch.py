@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import lru_cache
 from math import prod
 from typing import Any
@@ -10,6 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Shapes = tuple[tuple[int, ...], ...]
+
+KEPT_BYTES = 8 * 2**20
+"""Memory that each thread keeps for its next call."""
 
 LINE = 64
 """Bytes of a cache line and of the widest vector."""
@@ -28,6 +32,37 @@ def carve(shapes: Shapes, dtype: np.dtype[Any]) -> list[NDArray[Any]]:
     room = np.empty(total, dtype)
     skip = -(room.__array_interface__["data"][0] // dtype.itemsize) % (LINE // dtype.itemsize)
     return [room[skip + a : skip + b].reshape(shape) for shape, a, b in cuts]
+
+
+class _Kept(threading.local):
+    """What a thread keeps for its next call."""
+
+    def __init__(self) -> None:
+        self.arrays: dict[tuple[Shapes, np.dtype[Any]], list[NDArray[Any]]] = {}
+        self.bytes = 0
+
+
+_kept = _Kept()
+
+
+def reserve(shapes: Shapes, dtype: np.dtype[Any]) -> list[NDArray[Any]]:
+    """Return arrays as `carve` does, the same to each thread whenever it asks for the same."""
+    arrays = _kept.arrays.get((shapes, dtype))
+    if arrays is None:
+        arrays = carve(shapes, dtype)
+        size = sum(array.nbytes for array in arrays)
+        if _kept.bytes + size > KEPT_BYTES:
+            forget()
+        if size <= KEPT_BYTES:
+            _kept.arrays[shapes, dtype] = arrays
+            _kept.bytes += size
+    return arrays
+
+
+def forget() -> None:
+    """Let go of what this thread keeps."""
+    _kept.arrays.clear()
+    _kept.bytes = 0
 
 
 @lru_cache(maxsize=64)

@@ -28,7 +28,9 @@ from lsm_verify.kernels.node import (
     interior,
     newton,
     rise,
+    rise_twice,
     sink,
+    sink_twice,
 )
 from lsm_verify.quantities import STEFAN_BOLTZMANN
 
@@ -150,19 +152,29 @@ def sweep_up(old: Rows, new: Rows, work: Rows, last: Real) -> Real:
     p, q = work[P], work[Q]
     b = fma(load(p, N), load(old, N), last)
     store(new, N, b)
-    for i in range(N - 1, 0, -1):
-        b = rise(load(p, i), load(old, i), load(q, i), b)
-        store(new, i, b)
+    for i in range(N - 1, 1, -2):
+        near = load(p, i), load(old, i), load(q, i)
+        first, b = rise_twice(near, (load(p, i - 1), load(old, i - 1), load(q, i - 1)), b)
+        store(new, i, first)
+        store(new, i - 1, b)
+    if N % 2 == 0:
+        b = rise(load(p, 1), load(old, 1), load(q, 1), b)
+        store(new, 1, b)
     return b
 
 
 def sweep_down(new: Rows, work: Rows, x: Real) -> None:
     """Turn b_1 … b_N into values, from the surface's down."""
+    N = new.shape[0] - 1
     a = work[A]
     store(new, 0, x)
-    for i in range(1, new.shape[0]):
-        x = sink(load(a, i), x, load(new, i))
-        store(new, i, x)
+    for i in range(1, N, 2):
+        near = load(a, i), load(new, i)
+        first, x = sink_twice(near, (load(a, i + 1), load(new, i + 1)), x)
+        store(new, i, first)
+        store(new, i + 1, x)
+    if N % 2:
+        store(new, N, sink(load(a, N), x, load(new, N)))
 
 
 def surface_root(c1: Real, now: Rows, R: Real, x: Real, tolerance: Any) -> tuple[Real, Any]:

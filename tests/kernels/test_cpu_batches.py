@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -272,6 +273,7 @@ def test_a_long_record_takes_little_memory():
     record = np.full((1, 1, steps + 1), 288.0)
     objective = Objective("mean-square", record, np.ones_like(record))
     cpu.gradient(columns, False, sight, objective, ("lam",))  # compiled outside of the count
+    scratch.forget()  # what is kept for the next call counts too
     tracemalloc.start()
     cpu.gradient(columns, False, sight, objective, ("lam",))
     peak = tracemalloc.get_traced_memory()[1]
@@ -293,6 +295,24 @@ def test_scratch_is_aligned_and_apart():
             array[...] = each
         assert [a.shape for a in arrays] == [(3, 5), (1,), (0, 4), (7,)]
         assert all(np.all(array == each) for each, array in enumerate(arrays))
+
+
+def test_a_thread_keeps_its_scratch_within_limits():
+    scratch.forget()
+    shapes, dtype = ((3, 5), (7,)), np.dtype(np.float64)
+    first = scratch.reserve(shapes, dtype)
+    assert all(a is b for a, b in zip(first, scratch.reserve(shapes, dtype), strict=True))
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(scratch.reserve, shapes, dtype).result()
+    assert not any(np.shares_memory(a, b) for a in first for b in other)
+    half = ((scratch.KEPT_BYTES // 16 - 100,),)
+    kept = scratch.reserve(half, dtype)
+    assert scratch.reserve(shapes, dtype)[0] is first[0]
+    scratch.reserve(((scratch.KEPT_BYTES // 16 + 100,), ()), dtype)  # too much beside the others
+    assert scratch.reserve(half, dtype)[0] is not kept[0]
+    large = ((scratch.KEPT_BYTES,),)
+    assert scratch.reserve(large, dtype)[0] is not scratch.reserve(large, dtype)[0]
+    scratch.forget()
 
 
 def test_every_piece_is_done_once_by_any_number_of_threads():

@@ -13,6 +13,7 @@ import pytest
 from lsm_verify.kernels import along, backward, blocks, cpu, looks, node, steps
 from lsm_verify.kernels.binding import bind
 from lsm_verify.routes import MODELS, ROUTES, fused
+from lsm_verify.routes.oracle import trajectory
 from lsm_verify.routes.route import Route
 from lsm_verify.verify.agreement import FAIL_Z, PASS_Z
 from lsm_verify.verify.draws import draw_case
@@ -35,7 +36,7 @@ STEPS = 3
 
 def column(want):
     """A few steps of the first drawn column that has what an error needs."""
-    for seed in range(100):
+    for seed in range(400):
         inputs = draw_case(np.random.default_rng(seed)).inputs()
         short = everything(inputs.window(STEPS))
         kinds = {s.kind for s in short.series}
@@ -54,6 +55,18 @@ def insulated(inputs, kinds, varies):
     return varies and inputs.insulated
 
 
+def insulated_odd(inputs, kinds, varies):
+    return insulated(inputs, kinds, varies) and inputs.spacing.size % 2 == 1
+
+
+def odd(inputs, kinds, varies):
+    return len(kinds) > 2 and varies and not inputs.insulated and inputs.spacing.size % 2 == 1
+
+
+def even(inputs, kinds, varies):
+    return anything(inputs, kinds, varies) and inputs.spacing.size % 2 == 0
+
+
 @pytest.fixture
 def plain(monkeypatch):
     """Put the uncompiled kernels, one module of them changed, in the place of compiled ones."""
@@ -66,7 +79,7 @@ def plain(monkeypatch):
     return plant
 
 
-@pytest.mark.parametrize("want", [anything, insulated])
+@pytest.mark.parametrize("want", [anything, insulated, odd, even])
 def test_uncompiled_they_pass(plain, want):
     plain()
     with np.errstate(divide="ignore"):  # the probe has no Σw to divide by
@@ -78,10 +91,29 @@ OF_INSULATED = [
     (steps, "half * fetch(spacing, base, N - 1)", "fetch(spacing, base, N - 1)"),
 ]
 
+OF_ODD = [
+    (node, "return fma(a, x, b)\n", "return fma(b, x, a)\n"),
+]
+
+OF_EVEN = [
+    (
+        steps,
+        "rise(load(p, 1), load(old, 1), load(q, 1), b)",
+        "rise(load(q, 1), load(old, 1), load(p, 1), b)",
+    ),
+    (node, "return fma(q, b, p * x)", "return fma(p, b, q * x)"),
+]
+
 ERRORS = [
     *OF_INSULATED,
+    *OF_ODD,
+    *OF_EVEN,
     (node, "k = below * m", "k = below"),
-    (node, "fma(q, b, p * x)", "fma(p, b, q * x)"),
+    (node, "fma(q, b, u)", "fma(p, b, u)"),
+    (node, "fma(q_next * q, b, fma(", "fma(q_next, b, fma("),
+    (node, "fma(q_next, u, p_next * x_next)", "fma(q, u, p_next * x_next)"),
+    (node, "fma(a_next * a, x, fma(", "fma(a * a, x, fma("),
+    (node, "fma(a_next, b, b_next)", "b_next"),
     (node, "fma(-alpha, SW, SW)", "fma(alpha, SW, SW)"),
     (node, "fma(H, Ta, absorbed)", "absorbed"),
     (node, "fma(four_c4, x * x * x, c1)", "fma(four_c4, x * x, c1)"),
@@ -122,9 +154,22 @@ ERRORS = [
 @pytest.mark.parametrize("module, old, new", ERRORS, ids=lambda x: getattr(x, "__name__", x))
 def test_an_error_is_seen(plain, mutate, module, old, new):
     plain(mutate(module, old, new))
-    want = insulated if (module, old, new) in OF_INSULATED else anything
+    wants = ((OF_INSULATED, insulated), (OF_ODD, odd), (OF_EVEN, even))
+    want = next((want for of, want in wants if (module, old, new) in of), anything)
     with np.errstate(divide="ignore"):
         assert worst_z(column(want), PLAIN) > FAIL_Z
+
+
+def test_the_last_of_an_odd_number_of_nodes_is_swept(plain, mutate):
+    """Too deep for the sensors to show within a few steps."""
+    inputs = column(insulated_odd)
+    last = "store(new, N, sink(load(a, N), x, load(new, N)))"
+    found = []
+    for module in (steps, mutate(steps, last, "store(new, N, load(new, N))")):
+        plain(module)
+        found.append(cpu.simulate(canonical([inputs]), True)[0][0])
+    np.testing.assert_allclose(found[0], trajectory(inputs), rtol=1e-13)
+    assert np.max(np.abs(found[1] - found[0])[:, -1]) > 1.0
 
 
 LOCATED = [

@@ -16,12 +16,9 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from lsm_verify.errors import InputError
-from lsm_verify.kernels.columns import QUANTITIES, Objective
+from lsm_verify.kernels.columns import GRID, QUANTITIES, Objective
 from lsm_verify.models.fused import arrays
 from lsm_verify.models.fused.task import Folded, Task
-
-GRID = 2
-"""Spacing and time step come first among the columns' tensors."""
 
 NO_SECOND = (
     "the fused model has first derivatives only; for a second one take the model in torch "

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 
 from lsm_verify.errors import InputError
-from lsm_verify.kernels.columns import QUANTITIES, Objective
+from lsm_verify.kernels.columns import GRID, QUANTITIES, Objective
 from lsm_verify.models.fused import arrays
 from lsm_verify.models.fused.derivatives import (
-    GRID,
     NO_GRID,
     FirstOnly,
     apply,
