@@ -47,10 +47,12 @@ class Planter:
     ) -> None:
         """Replace all functions of a module, and of those that imported them by name."""
         copy = self.copy(module, old, new)
-        for name, original in functions(module).items():
+        # Those of the source: torch.compile leaves functions of its own in modules it has seen.
+        for name, changed in functions(copy).items():
+            original = vars(module)[name]
             for target in (module, *into):
                 if vars(target).get(name) is original:
-                    self.monkeypatch.setattr(target, name, getattr(copy, name))
+                    self.monkeypatch.setattr(target, name, changed)
 
     def plant_in_oracle(self, module: ModuleType, old: str, new: str) -> None:
         """Replace functions that the oracle compiles.

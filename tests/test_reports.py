@@ -45,7 +45,7 @@ def test_objective_and_gradient_are_those_reported(name, committed, load):
     reported = committed[name]["points"]
     assert {p["point"] for p in reported} == set(points)
     for entry in reported:
-        value, gradient = lv.gradient(case, points[entry["point"]])
+        value, gradient = lv.gradient(case, points[entry["point"]], route="adjoint")
         assert value == pytest.approx(entry["value"], rel=RELATIVE, abs=1e-20)
         for parameter, slope in entry["gradient"].items():
             error = abs(float(gradient[parameter]) - slope) * float(scales[parameter])
@@ -60,7 +60,7 @@ def test_every_case_is_reported_as_passed(name, committed):
 
 def test_phoenix_misfit_is_the_one_reported(committed, load):
     case = load("phoenix")
-    value, _ = lv.gradient(case, case.point("published"))
+    value, _ = lv.gradient(case, case.point("published"), route="adjoint")
     entry = next(p for p in committed["phoenix"]["points"] if p["point"] == "published")
     assert np.sqrt(value) == pytest.approx(0.9356, abs=5e-5)
     assert "all [K] 0.9356" in entry["misfit"]
@@ -69,7 +69,7 @@ def test_phoenix_misfit_is_the_one_reported(committed, load):
 def test_readme_shows_the_gradient_of_the_twin():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     shown = next(line for line in text.splitlines() if line.startswith("adjoint  "))
-    value, gradient = lv.gradient(lv.load_case("twin"))
+    value, gradient = lv.gradient(lv.load_case("twin"), route="adjoint")
     found = [float(cell) for cell in shown.split()[1:]]
     assert found == pytest.approx([value, *map(float, gradient.values())], rel=SHOWN)
 

@@ -37,7 +37,7 @@ QUANTILES = (0.5, 0.9, 0.99, 0.999)
 FEWEST = 1000
 """Configurations that a calibration needs."""
 
-FEWEST_CASES = {"gate": 100, "fast_gate": 1000}
+FEWEST_CASES = {"gate": 100, "fast_gate": 10_000}
 """Clean cases on which the gates are to have run for the committed calibration."""
 
 MOST_INCONCLUSIVE = 0.01

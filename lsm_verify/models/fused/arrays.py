@@ -81,13 +81,14 @@ def taken(tensors: Sequence[Tensor]) -> tuple[ModuleType, Columns]:
     _refuse_tracing()
     kind = tensors[0].device.type
     try:
-        found = [x.detach().numpy() if kind == "cpu" else array(x) for x in tensors]
+        if kind == "cpu":
+            found = [(x.detach() if x.requires_grad else x).numpy() for x in tensors]
+        else:
+            found = [array(x) for x in tensors]
     except (TypeError, RuntimeError) as error:  # no NumPy array can be made of one
         _diagnose(tensors)
         raise InputError(f"{NOT_PLAIN} ({error})") from None
-    if kind == "cpu":
-        found = [x if x.flags.c_contiguous else np.ascontiguousarray(x) for x in found]
-    else:
+    if kind != "cpu":
         _diagnose(tensors)
     return _kernels(kind), Columns(*found)
 
