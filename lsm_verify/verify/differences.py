@@ -29,7 +29,7 @@ class Estimate:
     """Derivatives with uncertainty along every direction: arrays (objectives, directions).
 
     ``solver`` is the part of the uncertainty that an inner solver causes; ``kinks`` holds one entry
-    per objective and direction.
+    per objective and direction, ``seed`` is that of random directions.
     """
 
     target: Target
@@ -42,6 +42,7 @@ class Estimate:
     kinks: tuple[tuple[kinks.Kink | None, ...], ...]
     change: Array
     evaluations: int
+    seed: int
 
     def bias(self, index: int) -> float:
         """Return the solver's share of the uncertainty of one objective's gradient, as a norm."""
@@ -166,6 +167,7 @@ def estimate(target: Target, *, most: int | None = None, seed: int = 0) -> Estim
         tuple(bent),
         change,
         count,
+        seed,
     )
 
 

@@ -105,6 +105,7 @@ def confirm(
         reason=reason,
         parameters=tuple(concerned),
         evaluations=found.evaluations,
+        seed=found.seed,
         dtype=found.target.dtype,
         message=_message(found, index, each, claimed, delta + u <= allowed),
         steps=(LARGEST_STEP, LARGEST_STEP / RATIO ** (PAIRS - 1)),

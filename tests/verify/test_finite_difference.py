@@ -107,6 +107,7 @@ def found(target, value, uncertainty, **changes):
         kinks=((None,) * len(value),),
         change=zero + 1.0,
         evaluations=10,
+        seed=0,
     )
     return replace(made, **changes)
 

@@ -56,6 +56,10 @@ class TestDefault:
         assert report.options.tolerance == 1e-8
         assert report.replay["kind"] == "case"
 
+    def test_what_draws_says_its_seed(self, report):
+        draw = ("agreement", *DIFFERENCES)
+        assert {c.seed is None for c in report.checks if c.check in draw} == {False}
+
     def test_runs_every_check(self, report):
         found = {(c.check, c.point, c.objective) for c in report.checks}
         both = {"J", "probe"}
