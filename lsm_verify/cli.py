@@ -434,8 +434,8 @@ def run(arguments: list[str] | None = None) -> int:
         return result if isinstance(result, int) else 0
     except (InputError, NoSolutionError) as error:
         return _fail(str(error), USAGE)
-    except (KeyboardInterrupt, typer.Abort):
-        return _fail("interrupted.", INTERRUPTED)
+    except (KeyboardInterrupt, typer.Abort) as stop:
+        return _fail(str(stop) or "interrupted.", INTERRUPTED)
     except Exception as error:
         if hasattr(error, "format_message"):  # usage errors of the option parser
             message = error.format_message()

@@ -72,7 +72,8 @@ def run(
 ) -> Result:
     """Time rows and write the result under a temporary name, then move it.
 
-    ``quick`` gives each row less time; ``first_calls`` also measures what compiling costs.
+    What was measured before an interrupt is written, too. ``quick`` gives each row less time;
+    ``first_calls`` also measures what compiling costs.
 
     Raises
     ------
@@ -102,20 +103,31 @@ def run(
             warnings.simplefilter("ignore", PytestBenchmarkWarning)
             code = pytest.main([*words, str(Path(suite.__file__))], plugins=[plan, notes])
         text = target.read_text(encoding="utf-8") if target.exists() else None
-    if code == pytest.ExitCode.INTERRUPTED:
-        raise KeyboardInterrupt
-    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-        raise RuntimeError(f"pytest ended with {code!r} before all rows were run")
     document = None if text is None else json.loads(text)
     if document is not None and not document["benchmarks"]:
         document = None
+    if code == pytest.ExitCode.INTERRUPTED:
+        if output is None or document is None:
+            raise KeyboardInterrupt
+        document["lsm_verify"]["interrupted"] = True
+        _write(output, document)
+        done = len(document["benchmarks"])
+        raise KeyboardInterrupt(
+            f"interrupted; {done} of {len(rows)} rows were measured: {output} has them."
+        )
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        raise RuntimeError(f"pytest ended with {code!r} before all rows were run")
     if document is not None and first_calls:
         from lsm_verify.bench import start
 
         document["lsm_verify"]["start"] = start.first_calls()
     if output is not None and document is not None:
-        files.write_text(output, json.dumps(document, indent=1) + "\n")
+        _write(output, document)
     return Result(document, plan.notes.not_measured, plan.notes.refused, plan.notes.failed)
+
+
+def _write(output: Path, document: dict[str, Any]) -> None:
+    files.write_text(output, json.dumps(document, indent=1) + "\n")
 
 
 class _Plan:

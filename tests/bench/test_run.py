@@ -50,13 +50,35 @@ def plant(monkeypatch):
             known("wrong", lambda work, setting: oracle(work, 1.01)),
             known("absent", broken, missing=lambda setting: "install the moon"),
             known("broken", broken),
+            known("interrupted", interrupted),
         )
     }
     monkeypatch.setattr(registry, "peers", lambda: made)
 
 
+def interrupted(work, setting):
+    raise KeyboardInterrupt
+
+
 def rows(*names):
     return [Row(name, TINY, Setting("gradient")) for name in names]
+
+
+def test_what_was_measured_before_an_interrupt_is_kept(plant, tmp_path: Path):
+    path = tmp_path / "result.json"
+    with pytest.raises(KeyboardInterrupt, match=r"1 of 3 rows were measured: .*result\.json"):
+        run(rows("right", "interrupted", "wrong"), path, quick=True)
+    kept = record.read(path)
+    assert [name.partition("-")[2] for name in kept.benchmarks] == ["right-B2-S5-N6-float64-cpu-t1"]
+    assert kept.content["lsm_verify"]["interrupted"] is True
+
+
+def test_an_interrupt_before_anything_was_measured_leaves_what_was_there(plant, tmp_path: Path):
+    path = tmp_path / "result.json"
+    path.write_text("before")
+    with pytest.raises(KeyboardInterrupt):
+        run(rows("interrupted", "right"), path, quick=True)
+    assert path.read_text() == "before"
 
 
 def test_right_rows_are_written_for_all_who_read_the_format(plant, tmp_path: Path):
