@@ -103,6 +103,8 @@ def show(
     document = dict(record.read(result).content)
     _write(document, markdown, figure)
     _show(document)
+    if document.get("lsm_verify", {}).get("interrupted"):
+        warn("the run was interrupted: rows are missing.")
 
 
 @app.command()

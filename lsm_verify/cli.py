@@ -99,7 +99,8 @@ def check(
         typer.Option(
             metavar="A,B,…",
             help="Routes to the gradient (default: all but autograd-published): adjoint, tangent, "
-            "autograd, complex-step, finite-difference, multiprecision, autograd-published.",
+            "autograd, fused, complex-step, finite-difference, multiprecision, "
+            "autograd-published.",
         ),
     ] = None,
     points: Annotated[

@@ -120,6 +120,8 @@ def run(
     if document is not None and first_calls:
         from lsm_verify.bench import start
 
+        if output is not None:
+            _write(output, document)  # an interrupt from here on loses the first calls alone
         document["lsm_verify"]["start"] = start.first_calls()
     if output is not None and document is not None:
         _write(output, document)

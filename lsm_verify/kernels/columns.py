@@ -123,7 +123,7 @@ def _size(
 ) -> Size:
     """Measure a batch by its forms: those of a descent are the same every time."""
     (spacing, dtype), (time_step, _) = columns[:2]
-    if dtype.char not in FLOATS:
+    if dtype.char not in FLOATS or not dtype.isnative:
         raise InputError(f"columns are of type {dtype}; give float64 or float32.")
     for name, shape in (("spacing", spacing), ("time_step", time_step)):
         if len(shape) != 2:

@@ -7,7 +7,8 @@ multiply-add. Equation numbers are those of ``reference/derivation.md``.
 
 Symbols: s_i = C_i V_i / Δt and g_i = λ_i / Δ_i as there; node i = N is the bottom. Elimination is
 kept as ``p_i = s_i / D_i``, ``q_i = g_i / D_i``, ``a_i = g_{i-1} / D_i`` and ``w_i = 1 / D_i``, so
-that a sweep costs two multiply-adds a node and no division.
+that a sweep needs no division: a product and a multiply-add a node going up, a multiply-add going
+down. Two nodes at once cost one product and one multiply-add more, either way.
 """
 
 from __future__ import annotations

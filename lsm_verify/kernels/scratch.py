@@ -51,9 +51,9 @@ def reserve(shapes: Shapes, dtype: np.dtype[Any]) -> list[NDArray[Any]]:
     if arrays is None:
         arrays = carve(shapes, dtype)
         size = sum(array.nbytes for array in arrays)
-        if _kept.bytes + size > KEPT_BYTES:
-            forget()
         if size <= KEPT_BYTES:
+            if _kept.bytes + size > KEPT_BYTES:
+                forget()
             _kept.arrays[shapes, dtype] = arrays
             _kept.bytes += size
     return arrays

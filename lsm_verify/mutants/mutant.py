@@ -134,8 +134,8 @@ class Mutant:
     new : str
         What stands there instead.
     culprits : frozenset of str
-        The gate's routes that carry the error. One alone must be named; several cannot be by a
-        vote among routes.
+        The gate's routes that carry the error. One alone must be named; of several the gate can
+        but say which routes stand against which.
     named : frozenset of str
         Parameters that must be named as affected.
     only : bool

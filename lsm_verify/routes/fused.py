@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 FORCED = ("time_step", "albedo", "H", "Tb", "SWdown", "LWdown", "Tair")
 """Fields of the columns that may vary from step to step."""
 
-AT_ONCE = 2**21
-"""Steps of all windows together that are run in one call."""
+AT_ONCE = 2**23
+"""Numbers that the windows of one call may hold: forcing, and series with their weights."""
+
+LEAST_PARTS = 8
+"""Calls in which all windows are run: those of one call are as long as the longest of them."""
 
 
 def evaluate(batch: Sequence[Inputs], *, threads: int | None = None) -> list[Evaluation]:
@@ -61,7 +64,8 @@ def adjoint_states(batch: Sequence[Inputs]) -> list[States]:
     """Λ of every column: the gradient by the initial state of runs that begin at every state.
 
     The kernels keep no sensitivities. They are asked for those by an initial state, by as many runs
-    as there are states, each of which sees of the record what is left from its state on.
+    as there are states, each of which sees of the record what is left from its state on: the cost
+    grows with the square of the number of steps.
     """
     from lsm_verify.models.threads import torch_threads
 
@@ -86,9 +90,9 @@ def _sensitivities(inputs: Inputs, index: int) -> States:
     T = fused.simulate(columns)
     found = []
     states = np.arange(T.shape[1])
-    for begin in np.array_split(
-        states, min(-(-states.size * inputs.steps // AT_ONCE), states.size)
-    ):
+    numbers = states.size * inputs.steps * (len(FORCED) + 4 * len(inputs.series))
+    parts = max(LEAST_PARTS, -(-numbers // AT_ONCE))
+    for begin in np.array_split(states, min(parts, states.size)):
         start = T[0, begin].requires_grad_()
         J = fused.score(_from(columns, start, begin), sight, _rest(objective, turbulent, begin))
         found.append(torch.autograd.grad(J.sum(), start)[0])
@@ -102,13 +106,17 @@ def _without_mean(objective: Objective) -> tuple[Objective, float]:
     """Return a sum in the place of a mean, which would be over another number in every window."""
     if objective.kind != "mean-square":
         return objective, 1.0
-    return objective._replace(kind="half-sum-of-squares"), 2.0 / float(objective.weights.sum())
+    total = np.sum(objective.weights)
+    return objective._replace(kind="half-sum-of-squares"), float(np.divide(2.0, total))
 
 
 def _from(columns: Columns, start: Any, begin: Any) -> Columns:
-    """One column for every state in ``begin``; after the record its last step is repeated."""
+    """One column for every state in ``begin``, to the end of the longest of their records.
+
+    After the end of a record its last step is repeated.
+    """
     steps = columns.time_step.shape[1]
-    index = np.minimum(begin[:, None] + np.arange(steps), steps - 1)
+    index = np.minimum(begin[:, None] + np.arange(max(1, steps - begin[0])), steps - 1)
     forced = {name: getattr(columns, name) for name in FORCED}
     later = {name: x[0, index] for name, x in forced.items() if x.shape[1] == steps}
     return replace(columns, T0=start, **later)
@@ -120,7 +128,7 @@ def _rest(objective: Objective, turbulent: Sequence[bool], begin: Any) -> Object
     A turbulent flux belongs to the step that ends at its state: a window does not have the first.
     """
     states = objective.values.shape[2]
-    index = begin[:, None] + np.arange(states)
+    index = begin[:, None] + np.arange(max(2, states - begin[0]))
     values, weights = (
         np.moveaxis(x[0][:, np.minimum(index, states - 1)], 1, 0)
         for x in (objective.values, objective.weights)

@@ -33,6 +33,8 @@ class Route:
         From a batch of inputs to one `Evaluation` each.
     short : bool
         Whether it is so slow that only a short window is judged, and once: without copies.
+    batched : bool
+        Whether it evaluates all columns of a batch together, which must not let them mix.
     noise : float
         Its own error in units of |J / p|, where it is not measured on copies.
     default : bool
@@ -52,6 +54,7 @@ class Route:
     exact: bool
     evaluate: Callable[[Sequence[Inputs]], list[Evaluation]]
     short: bool = False
+    batched: bool = False
     default: bool = True
     noise: float = 0.0
     model: str = "oracle"

@@ -179,10 +179,11 @@ def odd_one_out(pairs: Mapping[tuple[str, str], Array], names: list[str]) -> str
     return odd[0] if len(odd) == 1 else None
 
 
-def minority(pairs: Mapping[tuple[str, str], Array], names: list[str]) -> list[str]:
-    """Return the smaller of two camps that agree within themselves and not with each other.
+def camps(pairs: Mapping[tuple[str, str], Array], names: list[str]) -> list[list[str]]:
+    """Return two camps that agree within themselves and not with each other, the smaller first.
 
-    None if there are no such, or if they are of the same size.
+    Empty if there are no such. Which of them is right numbers do not tell: routes may share more
+    than an answer.
     """
 
     def agree(a: str, b: str) -> bool:
@@ -190,9 +191,8 @@ def minority(pairs: Mapping[tuple[str, str], Array], names: list[str]) -> list[s
 
     first = [name for name in names if agree(names[0], name)]
     others = [name for name in names if name not in first]
-    small, large = sorted((first, others), key=len)
-    camps = all(agree(a, b) == ((a in small) == (b in small)) for a in names for b in names)
-    return small if camps and len(small) < len(large) else []
+    split = all(agree(a, b) == ((a in first) == (b in first)) for a in names for b in names)
+    return sorted((first, others), key=len) if others and split else []
 
 
 def _message(
@@ -202,11 +202,8 @@ def _message(
         return f"{len(names)} routes, {len(pairs)} pairs"
     if odd is not None:
         return f"{odd} stands apart from the other {len(names) - 1} routes"
-    few = minority(pairs, names)
-    if few:
-        agree = f"{', '.join(few[:-1])} and {few[-1]} agree"
-        return f"{agree}, and stand apart from the other {len(names) - len(few)} routes"
+    split = camps(pairs, names)
+    if split:
+        return " against ".join(", ".join(camp) for camp in split)
     (a, b), _ = max(pairs.items(), key=lambda item: float(np.max(item[1])))
-    if len(names) == 2:
-        return f"{a} and {b} disagree"
     return f"{a} and {b} disagree most; no single route explains it"

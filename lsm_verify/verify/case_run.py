@@ -204,7 +204,7 @@ def _check_start(
             for values in job.case.random_points(2, seed)
         ]
         for route in job.exact:
-            if route.name in precision.BATCHED:
+            if route.batched:
                 run.checks.append(
                     precision.batch_independence(
                         route, inputs, others, samples[route.name][0], point=point

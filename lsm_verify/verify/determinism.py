@@ -68,7 +68,9 @@ def determinism(
             size = float(np.max(np.abs(one - many)) / np.max(np.abs(one)))
             spreads.append(f"{name} equal to {size:.1e}")
             if name in samples:
-                worst = max(worst, _distance(samples[name], one, many, target.scale, tolerance))
+                known = samples[name]
+                for a, b in zip(np.atleast_2d(one), np.atleast_2d(many), strict=True):
+                    worst = max(worst, _distance(known, a, b, target.scale, tolerance))
             else:  # objectives: their round-off is that of the value
                 any_ = next(iter(samples.values()))
                 unit = EPSILON + any_.value_spread / max(abs(any_.value), EPSILON)
@@ -115,18 +117,18 @@ def _distance(sample: Sample, one: Array, other: Array, scale: Array, tolerance:
 
 
 def threaded(inputs: Inputs) -> dict[str, Callable[[int], Array]]:
-    """Return what of our own model runs on several threads, to be asked with their number."""
+    """Return what of our own model runs on several threads, to be asked with their number.
+
+    The kernels' threads share a batch of several blocks: one gradient a column.
+    """
     moved = [
         {name: inputs.parameters[name] * (1 + k / 64) for name in inputs.wrt} for k in range(16)
     ]
+    batch = [replace(inputs, parameters={**inputs.parameters, **each}) for each in moved]
     return {
         "autograd": lambda count: flatten(inputs, autograd([inputs], threads=count)[0][0][1]),
-        "fused": lambda count: flatten(
-            inputs,
-            fused.evaluate(
-                [*(replace(inputs, parameters={**inputs.parameters, **m}) for m in moved), inputs],
-                threads=count,
-            )[-1][0][1],
+        "fused": lambda count: np.stack(
+            [flatten(inputs, each[0][1]) for each in fused.evaluate(batch, threads=count)]
         ),
         "forward sweep": lambda count: scores_at(inputs, moved, threads=count),
     }

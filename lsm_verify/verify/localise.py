@@ -47,7 +47,8 @@ def localise(inputs: Inputs, a: Route, b: Route, *, seed: int) -> Location | Non
 
     Notes
     -----
-    Cost: some twenty runs of each route, a hundred where it is hard to say which term is wrong.
+    Cost: some twenty runs of each route, a hundred where it is hard to say which term is wrong. The
+    kernels' states cost as many runs as there are steps (`lsm_verify.routes.fused`).
     """
     probe = Objective("probe", probe_weights(inputs, seed, everywhere=True))
     probed = replace(inputs, objectives=(probe,))

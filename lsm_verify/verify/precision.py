@@ -16,9 +16,6 @@ from lsm_verify.verify.target import Sample, flatten, scales
 EPSILON = float(np.finfo(np.float64).eps)
 SINGLE = float(np.finfo(np.float32).eps)
 
-BATCHED = ("autograd", "fused")
-"""Routes that evaluate all columns of a batch together."""
-
 
 def single_precision(inputs: Inputs, samples: Sequence[Sample], *, point: str) -> list[CheckResult]:
     """Compare autograd in float32 with float64 and say what float32 cannot show.

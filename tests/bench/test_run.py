@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lsm_verify.bench import peers as registry
-from lsm_verify.bench import record
+from lsm_verify.bench import record, start
 from lsm_verify.bench.peers import Outcome, Peer, Prepared, Setting
 from lsm_verify.bench.rows import Row
 from lsm_verify.bench.run import run
@@ -71,6 +71,21 @@ def test_what_was_measured_before_an_interrupt_is_kept(plant, tmp_path: Path):
     kept = record.read(path)
     assert [name.partition("-")[2] for name in kept.benchmarks] == ["right-B2-S5-N6-float64-cpu-t1"]
     assert kept.content["lsm_verify"]["interrupted"] is True
+
+
+def test_an_interrupt_while_first_calls_are_measured_loses_those_alone(
+    plant, tmp_path: Path, monkeypatch
+):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(start, "first_calls", interrupted)
+    path = tmp_path / "result.json"
+    with pytest.raises(KeyboardInterrupt):
+        run(rows("right"), path, quick=True, first_calls=True)
+    kept = record.read(path)
+    assert len(kept.benchmarks) == 1
+    assert not kept.content["lsm_verify"]["start"]
 
 
 def test_an_interrupt_before_anything_was_measured_leaves_what_was_there(plant, tmp_path: Path):

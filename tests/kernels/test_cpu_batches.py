@@ -311,7 +311,9 @@ def test_a_thread_keeps_its_scratch_within_limits():
     scratch.reserve(((scratch.KEPT_BYTES // 16 + 100,), ()), dtype)  # too much beside the others
     assert scratch.reserve(half, dtype)[0] is not kept[0]
     large = ((scratch.KEPT_BYTES,),)
+    small = scratch.reserve(shapes, dtype)
     assert scratch.reserve(large, dtype)[0] is not scratch.reserve(large, dtype)[0]
+    assert scratch.reserve(shapes, dtype)[0] is small[0]
     scratch.forget()
 
 
@@ -385,6 +387,7 @@ def test_a_forked_process_has_threads_of_its_own():
         ({"spacing": np.ones((1, 1))}, "1 interfaces"),
         ({"spacing": np.ones(4)}, "spacing has shape"),
         ({"spacing": np.ones((1, N), np.int64)}, "of type int64"),
+        ({"spacing": np.ones((1, N), np.dtype(float).newbyteorder())}, "of type .f8"),
         ({"emissivity": np.ones((1, 2))}, "emissivity has shape"),
     ],
 )

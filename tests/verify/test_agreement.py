@@ -101,7 +101,7 @@ class TestCompare:
         result = judged(target, a=route(), b=route(off(1e6))).result
         assert result.verdict is Verdict.FAIL
         assert result.odd_one_out is None
-        assert result.message.startswith("a and b disagree")
+        assert result.message == "a against b"
 
     def test_two_wrong_in_different_ways_leave_no_single_odd_one(self, target):
         result = judged(
@@ -115,11 +115,17 @@ class TestCompare:
         result = judged(target, a=wrong, b=route(), c=route(), d=wrong, e=route()).result
         assert result.verdict is Verdict.FAIL
         assert result.odd_one_out is None
-        assert result.message == "a and d agree, and stand apart from the other 3 routes"
+        assert result.message == "a, d against b, c, e"
 
-    def test_two_against_two_are_not_named(self, target):
+    def test_two_against_two(self, target):
         wrong = route(off(1e6))
         result = judged(target, a=wrong, b=route(), c=route(), d=wrong).result
+        assert result.message == "a, d against b, c"
+
+    def test_a_camp_that_does_not_agree_in_itself_is_none(self, target):
+        result = judged(
+            target, a=route(off(1e6)), b=route(), c=route(), d=route(off(2e6)), e=route()
+        ).result
         assert "no single route" in result.message
 
     def test_between_the_limits(self, target):

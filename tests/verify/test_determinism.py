@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lsm_verify import Problem, Reason, Verdict
-from lsm_verify.routes import ROUTES
+from lsm_verify.routes import ROUTES, fused
 from lsm_verify.verify.determinism import determinism, threaded
 from lsm_verify.verify.problem import of_problem
 from lsm_verify.verify.target import flatten, of_inputs
@@ -118,9 +118,30 @@ class TestColumn:
     def test_what_runs_on_threads_is_the_model(self, inputs):
         asked = threaded(inputs)
         assert list(asked) == ["autograd", "fused", "forward sweep"]
-        for name in ("autograd", "fused"):
-            ((_, gradient),) = ROUTES[name].evaluate([inputs])[0]
-            np.testing.assert_array_equal(asked[name](1), flatten(inputs, gradient))
+        ((_, gradient),) = ROUTES["autograd"].evaluate([inputs])[0]
+        np.testing.assert_array_equal(asked["autograd"](1), flatten(inputs, gradient))
+        ((_, gradient),) = ROUTES["fused"].evaluate([inputs])[0]
+        columns = asked["fused"](1)
+        assert len(np.unique(columns[:, 0])) == 16
+        np.testing.assert_array_equal(columns[0], flatten(inputs, gradient))
         scores = asked["forward sweep"](1)
         assert scores.shape == (1, 16)
         assert len(np.unique(scores)) == 16
+
+    @pytest.mark.parametrize("column", [0, 5, 15])
+    def test_threads_that_disturb_one_column(self, inputs, monkeypatch, column):
+        right = fused.evaluate
+
+        def disturbed(batch, *, threads=None):
+            found = right(batch, threads=threads)
+            if threads and threads > 1:
+                value, gradient = found[column][0]
+                found[column][0] = (value, {n: g * (1 + 1e-6) for n, g in gradient.items()})
+            return found
+
+        monkeypatch.setattr(fused, "evaluate", disturbed)
+        target = of_inputs(inputs, [ROUTES["fused"]])
+        samples = {"fused": target.sample("fused", 0)[0]}
+        result = determinism(target, samples, point="start", threads=threaded(inputs))
+        assert result.verdict is Verdict.FAIL
+        assert "fused equal to" in result.message
