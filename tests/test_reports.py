@@ -7,8 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import lsm_verify as lv
+from lsm_verify import cli
+from lsm_verify.routes import ROUTES
 
 ROOT = Path(__file__).parents[1]
 RELATIVE = 1e-9
@@ -72,6 +75,18 @@ def test_readme_shows_the_gradient_of_the_twin():
     value, gradient = lv.gradient(lv.load_case("twin"), route="adjoint")
     found = [float(cell) for cell in shown.split()[1:]]
     assert found == pytest.approx([value, *map(float, gradient.values())], rel=SHOWN)
+
+
+def test_readme_and_help_know_every_route():
+    shown = (ROOT / "README.md").read_text(encoding="utf-8")
+    wide = CliRunner(env={"COLUMNS": "400"})
+    help_ = wide.invoke(cli.app, ["check", "--help"]).output
+    table = shown.partition("| route | what it is |")[2]
+    first = shown.partition("lsm-verify check twin -->")[2].partition("```\n\nEach row")[0]
+    for name, route in ROUTES.items():
+        assert f"| `{name}` |" in table
+        assert name in help_
+        assert not route.default or f"\n{name}  " in first
 
 
 def test_the_reported_selftest_is_of_this_catalogue_and_passed():
