@@ -118,5 +118,7 @@ def closure(inputs: Inputs, T: Array, *, point: str, subject: str) -> CheckResul
         detectable=allowed * EPSILON,
         reason=None if worst <= allowed else Reason.NOT_CONSERVED,
         evaluations=1,
-        message=f"mean |residual| {mean:.1e} W m-2 per step, largest at step {step}",
+        message=(
+            f"model {subject}: mean |residual| {mean:.1e} W m-2 per step, largest at step {step}"
+        ),
     )

@@ -37,6 +37,7 @@ def test_closes(inputs):
     assert result.reason is None
     assert 0 < result.value <= LIMIT
     assert not result.primary
+    assert result.message.startswith("model oracle: mean |residual| ")
     assert "W m-2 per step" in result.message
 
 
