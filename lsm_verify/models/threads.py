@@ -1,4 +1,4 @@
-"""How many threads torch uses."""
+"""How torch is run: on how many threads, and with a graph."""
 
 from __future__ import annotations
 
@@ -21,3 +21,14 @@ def torch_threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+@contextmanager
+def building_graphs(threads: int) -> Iterator[None]:
+    """Let torch build graphs, even where the caller has switched that off.
+
+    It is off inside the forward function of a caller's own ``torch.autograd.Function``: a gradient
+    taken there would be zero.
+    """
+    with torch_threads(threads), torch.inference_mode(False), torch.enable_grad():
+        yield

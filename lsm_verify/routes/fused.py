@@ -33,9 +33,9 @@ def evaluate(batch: Sequence[Inputs], *, threads: int | None = None) -> list[Eva
     """
     from lsm_verify.models import fused
     from lsm_verify.models.column import expand, leaves
-    from lsm_verify.models.threads import torch_threads
+    from lsm_verify.models.threads import building_graphs
 
-    with torch_threads(1):
+    with building_graphs(1):
         leaf = leaves(batch, compact=True)
         columns, sight = expand(leaf), fused.sight_of(batch)
         scores = [
@@ -67,9 +67,9 @@ def adjoint_states(batch: Sequence[Inputs]) -> list[States]:
     as there are states, each of which sees of the record what is left from its state on: the cost
     grows with the square of the number of steps.
     """
-    from lsm_verify.models.threads import torch_threads
+    from lsm_verify.models.threads import building_graphs
 
-    with torch_threads(1):
+    with building_graphs(1):
         return [
             np.stack([_sensitivities(inputs, index) for index in range(len(inputs.objectives))])
             for inputs in batch

@@ -51,9 +51,9 @@ def _by_autograd(
     dtype: str = "float64",
     threads: int = 1,
 ) -> list[Evaluation]:
-    from lsm_verify.models.threads import torch_threads
+    from lsm_verify.models.threads import building_graphs
 
-    with torch_threads(threads):
+    with building_graphs(threads):
         return _differentiate(batch, simulate, dtype)
 
 
@@ -101,9 +101,9 @@ def autograd_states(batch: Sequence[Inputs]) -> list[States]:
     from lsm_verify.models import direct
     from lsm_verify.models.column import expand, leaves
     from lsm_verify.models.observe import predict, score
-    from lsm_verify.models.threads import torch_threads
+    from lsm_verify.models.threads import building_graphs
 
-    with torch_threads(1):
+    with building_graphs(1):
         # The initial state is asked by, too: it is made a leaf of the graph.
         columns = expand(leaves(batch))
         columns = replace(columns, T0=columns.T0.detach().clone().requires_grad_())
@@ -151,7 +151,7 @@ def torch_hessian_products(inputs: Inputs, changes: Sequence[Gradient]) -> list[
     from lsm_verify.models import direct
     from lsm_verify.models.column import expand, leaves
     from lsm_verify.models.observe import predict, score
-    from lsm_verify.models.threads import torch_threads
+    from lsm_verify.models.threads import building_graphs
 
     batch = [inputs] * len(changes)
     along = {
@@ -161,7 +161,7 @@ def torch_hessian_products(inputs: Inputs, changes: Sequence[Gradient]) -> list[
         for name in inputs.wrt
     }
     results: list[list[Gradient]] = [[] for _ in changes]
-    with torch_threads(1):
+    with building_graphs(1):
         leaf = leaves(batch)
         p = [leaf.parameters[name] for name in inputs.wrt]
         columns = expand(leaf)

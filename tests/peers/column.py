@@ -27,14 +27,14 @@ def start() -> dict[str, Array]:
 def objective(p: Point) -> float:
     """Mean square misfit [K2]; not-a-number for parameters that have no meaning."""
     try:
-        return float(lv.gradient(case(), p)[0])
+        return float(lv.gradient(case(), p, route="adjoint")[0])
     except (lv.InputError, lv.NoSolutionError):
         return float("nan")
 
 
 def gradient(p: Point) -> dict[str, Array]:
     """Gradient by the adjoint derived by hand."""
-    return dict(lv.gradient(case(), p)[1])
+    return dict(lv.gradient(case(), p, route="adjoint")[1])
 
 
 def exact(p: Point) -> dict[str, Array]:
