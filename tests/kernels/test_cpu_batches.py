@@ -362,6 +362,7 @@ def test_several_threads_of_a_program_may_call_at_once():
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="Python warns of fork beside threads")
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")  # of JAX, where a test has loaded it
 def test_a_forked_process_has_threads_of_its_own():
     sharing.share(lambda kind: lambda first, last: None, [(1, 0), (1, 1)], 2)
     child = os.fork()
