@@ -114,6 +114,10 @@ def _table(heads: tuple[str, ...], lines: list[tuple[str, ...]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
+COLOURS = 10
+"""Colours of matplotlib before the first comes again; with another marker then."""
+
+
 def draw(document: dict[str, Any], path: Path) -> None:
     """Draw time per column against columns for all who compute gradients, and the growth."""
     import matplotlib as mpl
@@ -130,8 +134,9 @@ def draw(document: dict[str, Any], path: Path) -> None:
         label = f"{info['peer']}, {info['dtype']}, {info['device']}"
         label += f", {info['threads']} threads" if info["threads"] > 1 else ""
         series.setdefault(label, {})[info["columns"]] = per_column(entry) * 1e6
-    for label, points in series.items():
-        left.loglog(*zip(*sorted(points.items()), strict=True), marker="o", ms=3, label=label)
+    for index, (label, points) in enumerate(series.items()):
+        marker = "os^"[index // COLOURS % 3]
+        left.loglog(*zip(*sorted(points.items()), strict=True), marker=marker, ms=4, label=label)
     left.set(xlabel="columns", ylabel="gradient, µs a column", title="100 steps, 100 nodes")
     for grown in growths(document):
         label = f"{grown.mode}, {grown.size}: {grown.fit.exponent:.2f} ± {grown.fit.error:.2f}"

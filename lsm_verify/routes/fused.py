@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lsm_verify.inputs import Inputs
-from lsm_verify.routes.in_torch import pulled_back
+from lsm_verify.routes.in_torch import per_column, pulled_back
 from lsm_verify.routes.route import Evaluation, States
 
 if TYPE_CHECKING:
@@ -56,8 +56,7 @@ def run(batch: Sequence[Inputs]) -> list[tuple[Any, Any]]:
     with torch.no_grad(), torch_threads(1):
         columns = expand(leaves(batch, compact=True))
         T = fused.simulate(columns)
-        y = fused.predict(columns, fused.sight_of(batch)) if batch[0].series else T[:, :0]
-    return [(T[b].numpy(), y[b].numpy()) for b in range(len(batch))]
+        return per_column(batch, T, lambda: fused.predict(columns, fused.sight_of(batch)))
 
 
 def adjoint_states(batch: Sequence[Inputs]) -> list[States]:

@@ -136,7 +136,14 @@ def torch_run(batch: Sequence[Inputs], *, dtype: str = "float64") -> list[tuple[
     with torch.no_grad(), torch_threads(1):
         columns = expand(leaves(batch, dtype=getattr(torch, dtype)))
         T = direct.simulate(columns)
-        y = predict(columns, batch, T) if batch[0].series else T[:, :0]
+        return per_column(batch, T, lambda: predict(columns, batch, T))
+
+
+def per_column(
+    batch: Sequence[Inputs], T: Any, predict: Callable[[], Any]
+) -> list[tuple[Any, Any]]:
+    """Temperatures and predictions of every column, as arrays; none where nothing is observed."""
+    y = predict() if batch[0].series else T.new_empty(len(batch), 0, T.shape[1])
     return [(T[b].numpy(), y[b].numpy()) for b in range(len(batch))]
 
 

@@ -14,6 +14,7 @@ from lsm_verify.errors import NoSolutionError
 from lsm_verify.inputs import Inputs
 from lsm_verify.models import column, observe
 from lsm_verify.observations import Series
+from lsm_verify.routes import MODELS
 from lsm_verify.routes.in_torch import torch_run
 from lsm_verify.routes.oracle import predictions, trajectory
 from tests.running import torch_trajectory
@@ -162,3 +163,11 @@ def test_two_interfaces_are_enough():
     assert max(differences(inputs)) <= 1
     sealed = replace(inputs.with_values({"initial_temperature": np.asarray(290.0)}), insulated=True)
     assert max(differences(sealed)) <= 1
+
+
+@pytest.mark.parametrize("model", ["torch", "fused"])
+def test_where_nothing_is_observed_there_are_no_predictions(model):
+    inputs = replace(load_case("twin").window(2).inputs(), series=())
+    T, y = MODELS[model]([inputs])[0]
+    assert T.shape == (3, inputs.spacing.size + 1)
+    assert y.shape == (0, 3)
