@@ -100,7 +100,8 @@ def operations(mode: str) -> Work:
         # The seed of every series, μ_0, and the sums of ∂J/∂α, ∂J/∂H and ∂J/∂T_b.
         step=series + count(n.surface_adjoint, 7) + 2 + 2 + count(n.bottom_adjoint, 4),
     )
-    return forward + misfit + backward
+    again = Work(0, 0) if mode != "checkpointed" else forward
+    return forward + misfit + backward + again
 
 
 def traffic(work: Workload, mode: str, dtype: str, device: str) -> int:
@@ -108,7 +109,7 @@ def traffic(work: Workload, mode: str, dtype: str, device: str) -> int:
     size = np.dtype(dtype).itemsize
     states = work.batch * (work.steps + 1) * (work.nodes + 1)
     numbers = 6 * work.batch + work.steps + work.values.size
-    if mode in ("score", "gradient", "descent"):
+    if mode in ("score", "gradient", "checkpointed", "descent"):
         numbers += work.batch * (1 if mode == "score" else 7)
     if mode == "tangent":
         numbers += 6 * work.batch + 2 * work.batch * len(DEPTHS) * (work.steps + 1)

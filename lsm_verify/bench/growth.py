@@ -77,7 +77,7 @@ def growths(document: dict[str, Any]) -> list[Growth]:
         ("steps", GROWTH_STEPS, {"columns": 1, "nodes": 100}),
         ("nodes", GROWTH_NODES, {"columns": NODES_BATCH, "steps": 100}),
     ):
-        for mode in ("score", "gradient"):
+        for mode in ("score", "checkpointed"):
             wanted = {"peer": "kernel", "mode": mode, "dtype": "float64", "threads": 1, **others}
             series: list[tuple[int, Entry]] = [
                 (int(entry["extra_info"][size]), entry)

@@ -7,6 +7,10 @@ from typing import Any, NamedTuple
 from lsm_verify.bench.read import Entry, best, entries, find, per_column
 
 JAX = ("jax-tridiagonal", "jax-dense", "jax-elimination")
+AS_FUNCTION = {
+    "function": "as PyTorch function",
+    "fused": "as PyTorch function of the six parameters",
+}
 TWIN: dict[str, Any] = {"steps": 100, "nodes": 100, "dtype": "float64", "device": "cpu"}
 
 
@@ -134,10 +138,12 @@ def _own(document: dict[str, Any]) -> list[Headline]:
             for row in rows[:1]:
                 times = f"{best(entry) / best(row):.2f} times the forward run"
                 found.append(_ratio(entry, row, "its own forward run", times))
-        if info["peer"] == "fused" and info["mode"] == "gradient":
+        if info["peer"] in AS_FUNCTION and info["mode"] == "gradient":
             rows = _like(document, entry, peer="kernel", threads=info["threads"])
             for row in rows[:1]:
                 extra = (best(entry) - best(row)) * 1e6
                 headline = _ratio(entry, row, "the bare kernel", f"{extra:.0f} µs more a call")
-                found.append(headline._replace(what=f"as PyTorch function: {headline.what}"))
+                found.append(
+                    headline._replace(what=f"{AS_FUNCTION[info['peer']]}: {headline.what}")
+                )
     return found

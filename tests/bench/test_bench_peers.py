@@ -50,6 +50,7 @@ def test_peer_agrees_with_the_oracle(name, mode, dtype, work):
     wanted = {
         "score": {"value"},
         "gradient": {"value", "gradient"},
+        "checkpointed": {"value", "gradient"},
         "descent": {"value", "gradient"},
         "tangent": {"tangent"},
         "simulate": {"trajectory"},

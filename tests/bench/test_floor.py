@@ -38,6 +38,7 @@ def test_gradient_adds_the_transposed_sweep_and_two_sums_a_node():
     # Up and down: three; ∂J/∂λ: two differences, a multiply-add; ∂J/∂C: a difference and one.
     assert operations("gradient").node == operations("score").node + 3 + 3 + 2
     assert operations("gradient").step > operations("score").step
+    assert operations("checkpointed") == operations("gradient") + operations("simulate")
 
 
 def test_misfit_is_a_difference_and_a_multiply_add_of_both_series():

@@ -58,11 +58,12 @@ def test_verdict_is_one_sided(upper, lower, verdict):
 
 def test_growths_are_read_from_a_result_and_a_planted_square_fails():
     rows = [entry("kernel", "score", 1e-6 * n, columns=8, nodes=n) for n in GROWTH_NODES]
-    rows += [entry("kernel", "gradient", 1e-6 * n**2, columns=n) for n in GROWTH_BATCHES]
+    rows += [entry("kernel", "checkpointed", 1e-6 * n**2, columns=n) for n in GROWTH_BATCHES]
+    rows += [entry("kernel", "gradient", 1e-6 * n**2, steps=n) for n in GROWTH_STEPS]
     rows += [entry("kernel", "score", 1e-6 * n, steps=n, threads=2) for n in GROWTH_STEPS]
     rows += [entry("c", "score", 1e-6 * n**3, columns=8, nodes=n) for n in GROWTH_NODES]
     found = {(g.mode, g.size): g for g in growths(document(*rows))}
-    assert set(found) == {("score", "nodes"), ("gradient", "columns")}
+    assert set(found) == {("score", "nodes"), ("checkpointed", "columns")}
     assert found["score", "nodes"].verdict == "holds"
-    assert found["gradient", "columns"].verdict == "fails"
-    assert found["gradient", "columns"].fit.exponent == pytest.approx(2.0)
+    assert found["checkpointed", "columns"].verdict == "fails"
+    assert found["checkpointed", "columns"].fit.exponent == pytest.approx(2.0)

@@ -19,9 +19,10 @@ from lsm_verify.errors import unknown
 
 Array = NDArray[Any]
 
-MODES = ("score", "gradient", "tangent", "simulate", "descent")
-"""The objective alone; with its gradient by the six parameters; predictions and their change along
-a direction; all temperatures; 150 iterations of Adam."""
+MODES = ("score", "gradient", "checkpointed", "tangent", "simulate", "descent")
+"""The objective alone; with its gradient by the six parameters; the same from checkpoints, no
+trajectory kept; predictions and their change along a direction; all temperatures; 150 iterations of
+Adam."""
 
 
 class Outcome(NamedTuple):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lsm_verify.bench.peers import EXACT, Outcome, Peer, Prepared, Setting
+from lsm_verify.bench.peers import EXACT, MODES, Outcome, Peer, Prepared, Setting
 from lsm_verify.bench.workloads import (
     AIR_TEMPERATURE,
     EMISSIVITY,
@@ -108,9 +110,9 @@ class _Kernels:
 
         return type(given)(*map(move, given))
 
-    def call(self, name: str, *given: Any) -> Any:
+    def call(self, name: str, *given: Any, **options: Any) -> Any:
         """Call an entry point."""
-        return getattr(self.module, name)(*given, **self.options)
+        return getattr(self.module, name)(*given, **self.options, **options)
 
     def fetch(self, found: Any) -> Any:
         """Bring results to the host."""
@@ -141,13 +143,16 @@ def _prepare(work: Workload, setting: Setting) -> Prepared:
             lambda found: Outcome(value=kernels.fetch(found[0])),
         )
 
+    checkpoint = math.ceil(math.sqrt(work.steps)) if setting.mode == "checkpointed" else None
+    gradient_of = partial(kernels.call, "gradient", checkpoint=checkpoint)
+
     def gradient(given: Columns) -> Any:
-        return kernels.call("gradient", given, False, seen, goal, WANTED)
+        return gradient_of(given, False, seen, goal, WANTED)
 
     def read(theta: Array, found: Any) -> tuple[Array, Array]:
         return kernels.fetch(found[0]), public_gradient(theta, kernels.fetch(found[1]))
 
-    if setting.mode == "gradient":
+    if setting.mode in ("gradient", "checkpointed"):
         return Prepared(lambda: gradient(these), lambda found: Outcome(*read(work.theta, found)))
     last: dict[str, Any] = {}
 
@@ -184,6 +189,7 @@ def adam(
 
 
 def _prepare_fused(work: Workload, setting: Setting) -> Prepared:
+    """From the six parameters, one tensor (batch, 6)."""
     from lsm_verify.bench.peers import torch_eager
     from lsm_verify.models import fused
     from lsm_verify.models.column import Columns as Tensors
@@ -207,6 +213,34 @@ def _prepare_fused(work: Workload, setting: Setting) -> Prepared:
     return Prepared(run, read)
 
 
+def _prepare_function(work: Workload, setting: Setting) -> Prepared:
+    """From the canonical columns, those of `WANTED` differentiated by: what `kernel` is given."""
+    import torch
+
+    from lsm_verify.models import fused
+    from lsm_verify.models.column import Columns as Tensors
+
+    kernels = _Kernels(setting)
+    seen, goal = (kernels.place(f(work, setting.dtype)) for f in (sight, objective))
+    given = kernels.place(columns(work, work.theta, setting.dtype))
+    tensors = {name: torch.as_tensor(x) for name, x in given._asdict().items()}
+    tensors["emissivity"] = tensors["emissivity"][:, 0]
+    asked = [tensors[name].requires_grad_() for name in WANTED]
+    these = Tensors(**tensors, insulated=False)
+    ones = torch.ones(work.batch, dtype=asked[0].dtype, device=asked[0].device)
+
+    def run() -> Any:
+        value = fused.score(these, seen, goal, threads=setting.threads)
+        return value.detach(), torch.autograd.grad(value, asked, ones)
+
+    def read(found: Any) -> Outcome:
+        value, bars = found
+        by_name = {name: bar.cpu().numpy() for name, bar in zip(WANTED, bars, strict=True)}
+        return Outcome(value.cpu().numpy(), public_gradient(work.theta, by_name))
+
+    return Prepared(run, read)
+
+
 def _cuda_missing() -> str | None:
     from importlib.util import find_spec
 
@@ -218,8 +252,17 @@ PEERS = (
         "kernel",
         "this package's fused kernels, called bare",
         EXACT,
-        ("score", "gradient", "tangent", "simulate", "descent"),
+        MODES,
         _prepare,
+        missing=lambda setting: _cuda_missing() if setting.device == "cuda" else None,
+        devices=("cpu", "cuda"),
+    ),
+    Peer(
+        "function",
+        "the kernels as a PyTorch function, from canonical columns",
+        EXACT,
+        ("gradient",),
+        _prepare_function,
         missing=lambda setting: _cuda_missing() if setting.device == "cuda" else None,
         devices=("cpu", "cuda"),
     ),
