@@ -1,0 +1,1 @@
+"""The inverse model: parameters from observations, and what the observations say of them."""

@@ -1,0 +1,121 @@
+"""Adam with the paper's learning rates and stopping rule, all starts as one batch.
+
+References
+----------
+Kingma, D. P. and Ba, J. (2015). Adam: a method for stochastic optimization. arXiv:1412.6980.
+Huang, R., Heaney, C. E., van Reeuwijk, M. (2025). arXiv:2505.02979.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsm_verify.errors import InputError, unknown
+from lsm_verify.inverse.misfit import Misfit
+from lsm_verify.inverse.outcome import CONVERGED, EXHAUSTED, NO_SOLUTION, Announce, Outcomes
+from lsm_verify.inverse.space import Space
+
+Array = NDArray[np.float64]
+
+ITERATIONS = 150
+LOSS_CHANGE = 1e-4
+PARAMETER_CHANGE = 1e-3
+"""The paper's rule: stop where the loss changes by at most 0.01 % and every parameter by 0.1 %."""
+
+RATES = {
+    "albedo": 0.1,
+    "heat_transfer_coefficient": 0.1,
+    "bowen_ratio": 0.1,
+    "turbulent_transfer_coefficient": 1.0,
+    "thermal_conductivity": 0.1,
+    "volumetric_heat_capacity": 1e5,
+    "bottom_temperature": 1.0,
+}
+"""The paper's learning rates, in units of the parameters."""
+
+RELATIVE_RATE = 0.1
+"""Of an unknown for which the paper has no rate, in units of its scale."""
+
+
+def rates(space: Space, given: Mapping[str, float] | None = None) -> Array:
+    """Learning rates (P,) in the parameters' units."""
+    given = given or {}
+    for name, rate in given.items():
+        if name not in space.names:
+            raise unknown("parameter of a learning rate", name, space.names)
+        if not 0 < rate < np.inf:
+            raise InputError(f"learning rate {rate} of {name} must be above 0.")
+    found = [
+        np.broadcast_to(given.get(u.name, RATES.get(u.name, RELATIVE_RATE * u.scale)), (u.size,))
+        for u in space.unknowns
+    ]
+    return np.concatenate(found)
+
+
+def minimise(
+    misfit: Misfit,
+    starts: Array,
+    outcomes: Outcomes,
+    *,
+    learning_rates: Array,
+    iterations: int = ITERATIONS,
+    stop_early: bool = True,
+    announce: Announce = lambda done, total, best: None,
+) -> None:
+    """Run Adam from scaled starts (B, P), in the parameters' own units and without bounds.
+
+    The loss is the mean square misfit, to which priors are added in proportion: its size does not
+    matter to Adam but for its ε (1e-8), which the paper's gradient by C is not far above.
+    A start that has stopped stays where it is; ``outcomes`` has its last point.
+    """
+    import torch
+
+    space = misfit.space
+    if np.any(space.logarithmic):
+        raise InputError("Adam moves parameters in their own units; leave out logarithmic ones.")
+    share = 2 / float(np.sum(misfit.weights * misfit.sigma[:, None] ** 2))
+    share *= float(np.mean(misfit.sigma**2))
+    p = torch.from_numpy(space.physical(starts)).clone()
+    columns = [c.clone().requires_grad_() for c in p.unbind(1)]
+    groups = [{"params": [c], "lr": float(r)} for c, r in zip(columns, learning_rates, strict=True)]
+    optimiser = torch.optim.Adam(groups, foreach=False)
+    active = np.ones(len(starts), dtype=bool)
+    before, last = np.full(len(starts), np.nan), space.physical(starts)
+    for done in range(iterations + 1):
+        with torch.no_grad():
+            here = torch.stack(columns, 1).numpy()
+        value, slope = misfit.value(space.scaled(here))
+        failed = active & ~np.isfinite(value)
+        outcomes.u[active] = space.scaled(here)[active]
+        outcomes.value[active] = value[active]
+        outcomes.iterations[active] = done
+        outcomes.evaluations[active] += 1
+        _close(outcomes, failed, NO_SOLUTION)
+        active &= ~failed
+        loss = share * value
+        if stop_early and done:
+            step = np.abs(here - last)
+            settled = np.abs(loss - before) <= LOSS_CHANGE * np.abs(before)
+            settled &= np.all(step <= PARAMETER_CHANGE * np.abs(last), axis=1)
+            _close(outcomes, active & settled, CONVERGED)
+            active &= ~settled
+        announce(done, iterations, float(np.min(outcomes.value)))
+        if done == iterations or not np.any(active):
+            break
+        last, before = here, loss
+        slopes = np.where(active[:, None], share * slope / space.slope(starts), 0.0)
+        for column, along in zip(columns, slopes.T, strict=True):
+            column.grad = torch.from_numpy(np.ascontiguousarray(along))
+        optimiser.step()
+        with torch.no_grad():  # those that have stopped stay, whatever momentum they had
+            for k, column in enumerate(columns):
+                column.copy_(torch.from_numpy(np.where(active, column.numpy(), here[:, k])))
+    _close(outcomes, active, EXHAUSTED)
+
+
+def _close(outcomes: Outcomes, which: NDArray[np.bool_], status: str) -> None:
+    for b in np.flatnonzero(which):
+        outcomes.status[b] = status

@@ -1,0 +1,249 @@
+"""Estimate parameters: `calibrate`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lsm_verify import __version__
+from lsm_verify.cases import Case
+from lsm_verify.errors import InputError, unknown
+from lsm_verify.inverse import adam, local
+from lsm_verify.inverse.evaluate import Compose
+from lsm_verify.inverse.journal import Journal
+from lsm_verify.inverse.misfit import Misfit
+from lsm_verify.inverse.outcome import Announce, Outcomes
+from lsm_verify.inverse.priors import Prior
+from lsm_verify.inverse.result import Calibration
+from lsm_verify.inverse.space import Bounds, Space, Unknown
+from lsm_verify.inverse.starts import starts_of
+from lsm_verify.validation import whole
+
+METHODS = {
+    "least-squares": "trust-region least squares (SciPy), Jacobian from the tangent",
+    "l-bfgs-b": "L-BFGS-B (SciPy), value and gradient",
+    "adam": "Adam with the paper's rates and stopping rule, no bounds, all starts as one batch",
+}
+
+ITERATIONS = {
+    "least-squares": local.ITERATIONS,
+    "l-bfgs-b": local.ITERATIONS,
+    "adam": adam.ITERATIONS,
+}
+
+
+def calibrate(
+    case: Case,
+    unknowns: Iterable[str] | Sequence[Unknown] | None = None,
+    *,
+    method: str = "least-squares",
+    route: str = "fused",
+    starts: Any = None,
+    seed: int = 0,
+    compose: Compose | None = None,
+    bounds: Bounds | None = None,
+    logarithmic: Iterable[str] = (),
+    priors: Sequence[Prior] = (),
+    observation_error: Any = 1.0,
+    iterations: int | None = None,
+    rates: Mapping[str, float] | None = None,
+    stop_early: bool = True,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    threads: int | None = None,
+    announce: Announce = lambda done, total, best: None,
+) -> Calibration:
+    """Estimate parameters of a case from its observations.
+
+    Parameters
+    ----------
+    case : Case
+        What is modelled and observed; its ``start`` gives the free parameters and their form.
+    unknowns : names or sequence of Unknown, optional
+        Free parameters to estimate (default: all), or with ``compose`` the user's own.
+    method : str
+        ``least-squares``, ``l-bfgs-b`` or ``adam``.
+    route : str
+        Route of the gradient, see `lsm_verify.routes`. Least squares take the Jacobian of the
+        fused kernels' tangent whatever it is.
+    starts : None, int, "published", mapping(s) or (B, P) array
+        Where to start: the case's start, so many seeded draws from the ranges, the paper's 50, or
+        values.
+    seed : int
+        Of the draws.
+    compose : callable, optional
+        From the unknowns, tensors (B,) or (B, n), to parameters of the model, in torch operations:
+        ``lambda c: {"albedo": c["a"][:, None] + c["b"][:, None] * snow}``.
+    bounds : mapping, optional
+        Names to (least, most); default: what is physical. Adam has none.
+    logarithmic : iterable of str
+        Unknowns whose logarithm is the coordinate; not for Adam.
+    priors : sequence of Normal or Smooth
+        See `lsm_verify.inverse.priors`.
+    observation_error : float or one per series
+        Standard deviation of the observations, in their units.
+    iterations : int, optional
+        At most so many; default 150 for Adam, 200 for the others.
+    rates : mapping, optional
+        Learning rates of Adam, in the parameters' units; default: the paper's.
+    stop_early : bool
+        Whether Adam stops by the paper's rule.
+    checkpoint : Path, optional
+        File that is kept up to date, atomically, to go on from.
+    resume : bool
+        Whether to go on from it: the result is that of an undisturbed run, to the last bit.
+    threads : int, optional
+        Of the kernels; the result does not depend on it.
+    announce : callable
+        Called with iterations or starts done, their number, and the least objective so far.
+
+    Returns
+    -------
+    Calibration
+        Also after an interrupt, with what was reached; then ``interrupted`` is true.
+
+    Raises
+    ------
+    InputError
+        If a name or value is wrong, or a file cannot be read or written.
+
+    Examples
+    --------
+    >>> from lsm_verify import load_case
+    >>> found = calibrate(load_case("twin"))
+    >>> round(found.parameters()["albedo"], 9)
+    0.2
+    """
+    if method not in METHODS:
+        raise unknown("method", method, METHODS)
+    if method != "adam" and rates:
+        raise InputError(f"rates are Adam's; method {method} has none.")
+    if method == "adam" and (bounds or tuple(logarithmic)):
+        raise InputError("Adam has neither bounds nor logarithms here; take l-bfgs-b.")
+    count = whole("iterations", ITERATIONS[method] if iterations is None else iterations, 1)
+    space = _space(case, unknowns, compose, bounds, logarithmic)
+    begin = starts_of(case, space, starts, seed)
+    options = {
+        "starts": starts if starts is None or isinstance(starts, int | str) else "given",
+        "seed": seed,
+        "iterations": count,
+        "bounds": [[_finite(a), _finite(b)] for a, b in zip(space.least, space.most, strict=True)],
+        "logarithmic": [u.name for u in space.unknowns if u.logarithmic],
+        "priors": [repr(prior) for prior in priors],
+        "observation_error": np.asarray(observation_error, dtype=float).tolist(),
+    }
+    if method == "adam":
+        del options["bounds"]
+        options["rates"] = adam.rates(space, rates).tolist()
+        options["stop_early"] = stop_early
+    journal = Journal(
+        checkpoint, _fingerprint(case, space, begin, method, route, options), resume=resume
+    )
+    misfit = Misfit(
+        case,
+        space,
+        route=route,
+        compose=compose,
+        threads=threads,
+        observation_error=observation_error,
+        priors=priors,
+        ask=journal.ask,
+    )
+    scaled = space.scaled(begin)
+    outcomes = Outcomes.begin(scaled)
+    try:
+        _minimise(method, misfit, scaled, outcomes, count, rates, stop_early, announce)
+    except KeyboardInterrupt:
+        pass  # `outcomes` says which starts were not finished
+    finally:
+        journal.write()
+    known = {
+        name: space.flatten(values)
+        for name in ("truth", "published")
+        if (values := getattr(case, name)) is not None and set(space.names) <= set(values)
+    }
+    return Calibration(
+        case=case.name,
+        title=case.title,
+        method=method,
+        route=route,
+        space=space,
+        start=begin,
+        estimate=space.physical(outcomes.u),
+        value=outcomes.value,
+        mean_square=misfit.mean_square(outcomes.u),
+        iterations=outcomes.iterations,
+        evaluations=outcomes.evaluations,
+        status=tuple(outcomes.status),
+        options=options,
+        sources=dict(case.sources),
+        **known,
+    )
+
+
+def _minimise(
+    method: str,
+    misfit: Misfit,
+    starts: Any,
+    outcomes: Outcomes,
+    iterations: int,
+    rates: Mapping[str, float] | None,
+    stop_early: bool,
+    announce: Announce,
+) -> None:
+    if method == "adam":
+        adam.minimise(
+            misfit,
+            starts,
+            outcomes,
+            learning_rates=adam.rates(misfit.space, rates),
+            iterations=iterations,
+            stop_early=stop_early,
+            announce=announce,
+        )
+        return
+    run = local.least_squares if method == "least-squares" else local.lbfgsb
+    run(misfit, starts, outcomes, iterations=iterations, announce=announce)
+
+
+def _space(
+    case: Case,
+    unknowns: Iterable[str] | Sequence[Unknown] | None,
+    compose: Compose | None,
+    bounds: Bounds | None,
+    logarithmic: Iterable[str],
+) -> Space:
+    given = None if unknowns is None else list(unknowns)
+    if given and all(isinstance(each, Unknown) for each in given):
+        if bounds or tuple(logarithmic):
+            raise InputError("bounds and logarithms of your own unknowns stand in `Unknown`.")
+        return Space(given)  # type: ignore[arg-type]
+    if compose is not None and given is None:
+        raise InputError("compose needs unknowns: give a list of Unknown, or names.")
+    return Space.of(case, given, bounds=bounds, logarithmic=logarithmic)  # type: ignore[arg-type]
+
+
+def _fingerprint(
+    case: Case, space: Space, starts: Any, method: str, route: str, options: dict[str, Any]
+) -> str:
+    """Name a calibration by all that it depends on; not the function in ``compose``."""
+    digest = hashlib.sha256(json.dumps([__version__, method, route, options]).encode())
+    inputs = case.inputs({}, wrt=())
+    arrays = [inputs.spacing, inputs.time_step, starts, space.middle, space.scale]
+    arrays += [inputs.parameters[name] for name in sorted(inputs.parameters)]
+    for s in inputs.series:
+        arrays += [s.values, np.asarray(s.weights), np.asarray(s.depth)]
+        digest.update(s.kind.encode())
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array, dtype=np.float64).tobytes())
+    digest.update(" ".join([*space.labels, *sorted(inputs.parameters)]).encode())
+    return digest.hexdigest()
+
+
+def _finite(x: float) -> float | None:
+    return float(x) if np.isfinite(x) else None

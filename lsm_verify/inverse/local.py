@@ -1,0 +1,145 @@
+"""Minimisers of SciPy with bounds: trust-region least squares and L-BFGS-B, start by start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsm_verify.inverse.misfit import Misfit
+from lsm_verify.inverse.outcome import (
+    CONVERGED,
+    EXHAUSTED,
+    NO_SOLUTION,
+    STALLED,
+    Announce,
+    Outcomes,
+)
+
+Array = NDArray[np.float64]
+
+ITERATIONS = 200
+"""Of one start."""
+
+TOLERANCE = 4e-16
+"""Relative changes at which least squares stop: about the spacing of numbers, so that an exact
+record is fitted as far as round-off lets it. SciPy takes none below 2.2e-16."""
+
+
+def least_squares(
+    misfit: Misfit,
+    starts: Array,
+    outcomes: Outcomes,
+    *,
+    iterations: int = ITERATIONS,
+    announce: Announce = lambda done, total, best: None,
+) -> None:
+    """Run `scipy.optimize.least_squares` (Branch, Coleman and Li 1999) with the tangent's Jacobian.
+
+    Its exact subproblem is solved by singular values, so that a direction of which the
+    observations say nothing is left alone.
+    """
+    from scipy.optimize import least_squares as scipy_least_squares
+
+    def run(seen: _Seen, u: Array) -> tuple[str, int]:
+        last: dict[bytes, tuple[Array, Array]] = {}
+
+        def both(point: Array) -> tuple[Array, Array]:
+            key = point.tobytes()
+            if key not in last:
+                r, J = misfit.residuals(point)
+                seen.take(point, 0.5 * float(r @ r))
+                last.clear()
+                last[key] = r, J
+            return last[key]
+
+        def residuals(point: Array) -> Array:
+            return both(point)[0]
+
+        def jacobian(point: Array) -> Array:
+            return both(point)[1]
+
+        found = scipy_least_squares(
+            residuals,
+            u,
+            jacobian,
+            bounds=misfit.space.box,
+            method="trf",
+            ftol=TOLERANCE,
+            xtol=TOLERANCE,
+            gtol=TOLERANCE,
+            tr_solver="exact",
+            max_nfev=iterations,
+        )
+        return (CONVERGED if found.status > 0 else EXHAUSTED), int(found.njev or 0)
+
+    _each(misfit, starts, outcomes, run, announce)
+
+
+def lbfgsb(
+    misfit: Misfit,
+    starts: Array,
+    outcomes: Outcomes,
+    *,
+    iterations: int = ITERATIONS,
+    announce: Announce = lambda done, total, best: None,
+) -> None:
+    """Run L-BFGS-B of SciPy (Zhu, Byrd, Lu and Nocedal 1997) on value and gradient."""
+    from scipy.optimize import minimize
+
+    def run(seen: _Seen, u: Array) -> tuple[str, int]:
+        def both(point: Array) -> tuple[float, Array]:
+            F, slope = misfit.value(point[None])
+            seen.take(point, float(F[0]))
+            return float(F[0]), slope[0]
+
+        low, high = misfit.space.box
+        found = minimize(
+            both,
+            u,
+            jac=True,
+            method="L-BFGS-B",
+            bounds=list(zip(low, high, strict=True)),
+            options={"maxiter": iterations, "maxfun": 20 * iterations, "ftol": 0.0, "gtol": 1e-10},
+        )
+        status = CONVERGED if found.status == 0 else EXHAUSTED if found.status == 1 else STALLED
+        return status, int(found.nit)
+
+    _each(misfit, starts, outcomes, run, announce)
+
+
+class _NoSolutionHereError(Exception):
+    """The model has no solution at a point where it was asked."""
+
+
+class _Seen:
+    """The best point that a start has seen."""
+
+    def __init__(self, outcomes: Outcomes, b: int) -> None:
+        self.outcomes, self.b = outcomes, b
+
+    def take(self, u: Array, value: float) -> None:
+        self.outcomes.evaluations[self.b] += 1
+        if not np.isfinite(value):
+            raise _NoSolutionHereError
+        if value < self.outcomes.value[self.b]:
+            self.outcomes.value[self.b] = value
+            self.outcomes.u[self.b] = u
+
+
+def _each(
+    misfit: Misfit,
+    starts: Array,
+    outcomes: Outcomes,
+    run: Callable[[_Seen, Array], tuple[str, int]],
+    announce: Announce,
+) -> None:
+    low, high = misfit.space.box
+    inside = np.clip(starts, low, high)
+    for b, u in enumerate(inside):
+        try:
+            outcomes.status[b], outcomes.iterations[b] = run(_Seen(outcomes, b), u)
+        except _NoSolutionHereError:
+            outcomes.status[b] = NO_SOLUTION
+        announce(b + 1, len(starts), float(np.min(outcomes.value)))

@@ -1,0 +1,46 @@
+"""What a minimiser returns for every start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+CONVERGED, EXHAUSTED, STALLED, NO_SOLUTION, INTERRUPTED = (
+    "converged",
+    "iterations exhausted",
+    "stalled",
+    "no solution",
+    "interrupted",
+)
+"""Why a start ended. Stalled: the minimiser gave up before its tolerances were met. No solution:
+the model has none at the start, or where the minimiser went."""
+
+Announce = Callable[[int, int, float], None]
+"""Called with what is done, what there is to do, and the least misfit so far."""
+
+
+@dataclass
+class Outcomes:
+    """Ends of all starts, filled in as they come; what is missing was not begun.
+
+    ``u`` (B, P) scaled coordinates, the best that were seen; ``value`` (B,) of the objective
+    there; ``iterations``, ``evaluations`` (B,); ``status`` of every start.
+    """
+
+    u: Array
+    value: Array
+    iterations: NDArray[np.int64]
+    evaluations: NDArray[np.int64]
+    status: list[str]
+
+    @classmethod
+    def begin(cls, starts: Array) -> Outcomes:
+        """Return what is known before anything is done."""
+        B = len(starts)
+        zeros = np.zeros(B, np.int64)
+        return cls(starts.copy(), np.full(B, np.inf), zeros, zeros.copy(), [INTERRUPTED] * B)

@@ -1,0 +1,198 @@
+"""The result of a calibration: estimates from all starts, as a dataset and as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsm_verify import __version__
+from lsm_verify.inverse.outcome import INTERRUPTED, NO_SOLUTION
+from lsm_verify.inverse.space import Space
+from lsm_verify.parameters import Value
+from lsm_verify.quantities import PARAMETERS
+
+if TYPE_CHECKING:
+    import xarray
+
+Array = NDArray[np.float64]
+
+FORMAT = "lsm-verify calibration 1"
+
+AT_BOUND = 1e-9
+"""Distance from a bound, in units of the scale, within which an estimate lies on it."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Estimates from every start.
+
+    Attributes
+    ----------
+    case, title, method, route : str
+        What was calibrated, and how.
+    space : Space
+        The unknowns.
+    start, estimate : (B, P) array
+        Rows in the order of the space, in the parameters' units.
+    value : (B,) array
+        The objective ½ Σ w r²/σ² + priors at the estimates; infinite where none was reached.
+    mean_square : (B,) array
+        Σ w r² / Σ w at the estimates, in squared units of the observations.
+    iterations, evaluations : (B,) array
+        Of every start.
+    status : tuple of str
+        Why every start ended, see `lsm_verify.inverse.outcome`.
+    options : dict
+        What was asked beside: bounds, priors, observation error, seed.
+    sources : dict
+        Data files used: name to SHA-256.
+    truth, published : (P,) array, optional
+        Known values.
+    """
+
+    case: str
+    title: str
+    method: str
+    route: str
+    space: Space
+    start: Array
+    estimate: Array
+    value: Array
+    mean_square: Array
+    iterations: NDArray[np.int64]
+    evaluations: NDArray[np.int64]
+    status: tuple[str, ...]
+    options: dict[str, Any] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
+    truth: Array | None = None
+    published: Array | None = None
+
+    @property
+    def best(self) -> int:
+        """Index of the start with the least objective."""
+        return int(np.argmin(np.where(np.isfinite(self.value), self.value, np.inf)))
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether a start was cut off, or not begun."""
+        return INTERRUPTED in self.status
+
+    @property
+    def reached(self) -> bool:
+        """Whether any start has an estimate."""
+        return bool(np.any(np.isfinite(self.value))) and set(self.status) != {NO_SOLUTION}
+
+    @property
+    def rmse(self) -> Array:
+        """Root of the mean square misfit (B,), in units of the observations."""
+        return np.sqrt(self.mean_square)
+
+    @property
+    def at_bound(self) -> NDArray[np.bool_]:
+        """Which estimates (B, P) lie on a bound: the observations ask for more."""
+        near = AT_BOUND * self.space.scale
+        return (self.estimate <= self.space.least + near) | (
+            self.estimate >= self.space.most - near
+        )
+
+    def parameters(self, start: int | None = None) -> dict[str, Value]:
+        """Estimates by public name; default: of the best start."""
+        return self.space.named(self.estimate[self.best if start is None else start])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain numbers and strings; what is not finite is ``None``."""
+        rows = [
+            {
+                "start": _plain(self.start[b]),
+                "estimate": _plain(self.estimate[b]),
+                "objective": _number(self.value[b]),
+                "rmse": _number(self.rmse[b]),
+                "iterations": int(self.iterations[b]),
+                "evaluations": int(self.evaluations[b]),
+                "status": self.status[b],
+                "at_bound": [
+                    label
+                    for label, hit in zip(self.space.labels, self.at_bound[b], strict=True)
+                    if hit
+                ],
+            }
+            for b in range(len(self.start))
+        ]
+        return {
+            "format": FORMAT,
+            "version": __version__,
+            "case": self.case,
+            "title": self.title,
+            "method": self.method,
+            "route": self.route,
+            "options": self.options,
+            "sources": self.sources,
+            "unknowns": [
+                {"label": label, "unit": unit}
+                for label, unit in zip(self.space.labels, self.space.units, strict=True)
+            ],
+            "truth": None if self.truth is None else _plain(self.truth),
+            "published": None if self.published is None else _plain(self.published),
+            "best": self.best,
+            "interrupted": self.interrupted,
+            "starts": rows,
+        }
+
+    def to_dataset(self) -> xarray.Dataset:
+        """Return the estimates with dimension ``start``; arrays have one of their own.
+
+        ``NAME`` is the estimate, ``NAME_initial`` the start; ``at_bound`` and the rest per start.
+        """
+        import xarray
+
+        variables: dict[str, Any] = {}
+        coordinates: dict[str, Any] = {"start": np.arange(len(self.start))}
+        for u in self.space.unknowns:
+            dims: tuple[str, ...] = ("start",)
+            if u.shape:
+                dims = ("start", f"{u.name}_index")
+                if u.times is not None:
+                    coordinates[f"{u.name}_time"] = (dims[1], u.times, {"units": "s"})
+            about = PARAMETERS.get(u.name)
+            attributes = {"units": u.unit, "long_name": about.description if about else u.name}
+            place = self.space.places[u.name]
+            for suffix, rows, what in (
+                ("", self.estimate, "estimate"),
+                ("_initial", self.start, "start"),
+            ):
+                values = rows[:, place].reshape(len(rows), *u.shape)
+                variables[u.name + suffix] = (dims, values, {**attributes, "comment": what})
+        per_start = {
+            "objective": (self.value, "half the squares of residuals over σ, and priors", "1"),
+            "mean_square": (self.mean_square, "mean square misfit", "unit of observations²"),
+            "iterations": (self.iterations, "iterations of the minimiser", "1"),
+            "evaluations": (self.evaluations, "evaluations of the model", "1"),
+            "status": (np.array(self.status), "why the start ended", ""),
+        }
+        for name, (values, text, unit) in per_start.items():
+            about_it = {"long_name": text} | ({"units": unit} if unit else {})
+            variables[name] = (("start",), values, about_it)
+        return xarray.Dataset(
+            variables,
+            coords=coordinates,
+            attrs={
+                "title": f"calibration of {self.case}: {self.title}",
+                "method": self.method,
+                "route": self.route,
+                "source": f"lsm-verify {__version__}",
+                "best_start": self.best,
+                "interrupted": int(self.interrupted),
+                **{f"sha256_{name}": digest for name, digest in self.sources.items()},
+            },
+        )
+
+
+def _number(x: Any) -> float | None:
+    return float(x) if np.isfinite(x) else None
+
+
+def _plain(row: Array) -> list[float | None]:
+    return [_number(x) for x in row]
