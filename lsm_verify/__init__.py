@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from lsm_verify.forcing import Forcing
     from lsm_verify.grid import Grid
     from lsm_verify.inputs import Objective
+    from lsm_verify.inverse.calibrate import calibrate
+    from lsm_verify.inverse.priors import Normal, Smooth
+    from lsm_verify.inverse.result import Calibration
+    from lsm_verify.inverse.space import Unknown
     from lsm_verify.models.simulation import simulate
     from lsm_verify.observations import Observations, Series
     from lsm_verify.parameters import Knots
@@ -33,6 +37,11 @@ _HOME = {
     "Forcing": "lsm_verify.forcing",
     "Grid": "lsm_verify.grid",
     "Objective": "lsm_verify.inputs",
+    "calibrate": "lsm_verify.inverse.calibrate",
+    "Normal": "lsm_verify.inverse.priors",
+    "Smooth": "lsm_verify.inverse.priors",
+    "Calibration": "lsm_verify.inverse.result",
+    "Unknown": "lsm_verify.inverse.space",
     "simulate": "lsm_verify.models.simulation",
     "Observations": "lsm_verify.observations",
     "Series": "lsm_verify.observations",
@@ -50,6 +59,7 @@ _HOME = {
 
 __all__ = [
     "CASES",
+    "Calibration",
     "Case",
     "Forcing",
     "Grid",
@@ -57,6 +67,7 @@ __all__ = [
     "Knots",
     "Location",
     "NoSolutionError",
+    "Normal",
     "Objective",
     "Observations",
     "Operator",
@@ -64,7 +75,10 @@ __all__ = [
     "Reason",
     "Report",
     "Series",
+    "Smooth",
+    "Unknown",
     "Verdict",
+    "calibrate",
     "gradient",
     "load_case",
     "routes",

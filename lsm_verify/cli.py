@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lsm_verify import __version__, bench_cli
+from lsm_verify import __version__, bench_cli, inverse_cli
 from lsm_verify.errors import InputError, NoSolutionError, unknown
+from lsm_verify.options import CaseName, DataFolder, Gaps, Json, assignments, load, names
 from lsm_verify.terminal import Outputs, page_of, print_text, progress, rendered, warn
 
 if TYPE_CHECKING:
@@ -43,27 +44,8 @@ app = typer.Typer(
 data_app = typer.Typer(no_args_is_help=True, help="Fetch the data of the phoenix case.")
 app.add_typer(data_app, name="data")
 app.add_typer(bench_cli.app, name="bench")
+app.command()(inverse_cli.calibrate)
 
-CaseName = Annotated[
-    str, typer.Argument(metavar="CASE", help="twin, twin-one-depth, phoenix or layered.")
-]
-DataFolder = Annotated[
-    Path | None,
-    typer.Option(
-        "--data",
-        metavar="DIR",
-        help="Folder of the data files (default: LSM_VERIFY_DATA, else the cache).",
-    ),
-]
-Gaps = Annotated[
-    int,
-    typer.Option(
-        "--interpolate-gaps", metavar="N", help="Fill gaps of up to N half-hours in tower forcing."
-    ),
-]
-Json = Annotated[
-    Path | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON.")
-]
 JacobiTolerance = Annotated[
     float,
     typer.Option("--jacobi-tol", metavar="K", help="Where the published method stops iterating."),
@@ -194,7 +176,7 @@ def check(
     if isinstance(target, Problem):
         settings = settings.of_a_problem()
     options: dict[str, Any] = {
-        "routes": settings.get("routes", _names(routes)),
+        "routes": settings.get("routes", names(routes)),
         "points": settings.get("points", points),
         "seed": settings.get("seed", seed) or 0,
         "strict": bool(settings.get("strict", strict)),
@@ -326,8 +308,8 @@ def simulate(
     from lsm_verify.parameters import overlay
 
     files.check_writable(output)
-    loaded = _load(case, data, interpolate_gaps)
-    values = overlay(loaded.point(at), _assignments(assign or []))
+    loaded = load(case, data, interpolate_gaps)
+    values = overlay(loaded.point(at), assignments("--set", assign or []))
     dataset = simulation.simulate(
         loaded, values, model=model, device=device, jacobi_tolerance=jacobi_tol
     )
@@ -366,25 +348,6 @@ def fetch(
             typer.echo(f"{'wrote' if path in got.written else 'already there:'} {path}")
 
 
-def _assignments(pairs: list[str]) -> dict[str, float]:
-    values = {}
-    for pair in pairs:
-        name, separator, value = pair.partition("=")
-        try:
-            values[name.strip()] = float(value)
-        except ValueError:
-            separator = ""
-        if not separator:
-            raise InputError(
-                f"--set {pair!r} must have the form NAME=VALUE with a number, albedo=0.3, say."
-            )
-    return values
-
-
-def _names(text: str | None) -> list[str] | None:
-    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
-
-
 def _or(value: float | None, default: float) -> float:
     return default if value is None else value
 
@@ -406,13 +369,7 @@ def _target(name: str | None, data: Path | None, interpolate_gaps: int) -> Case 
             f"{unknown('case', name, CASES)} Your own model is named as package.module:attr, "
             "model.misfit:problem, say."
         )
-    return _load(name, data, interpolate_gaps)
-
-
-def _load(case: str, data: Path | None, interpolate_gaps: int) -> Case:
-    from lsm_verify.cases import load_case
-
-    return load_case(case, data=data, interpolate_gaps=interpolate_gaps)
+    return load(name, data, interpolate_gaps)
 
 
 def main() -> None:

@@ -287,7 +287,7 @@ class TestRefusals:
         def no_work(*args, **kwargs):
             raise AssertionError("work was done for a file that cannot be written")
 
-        monkeypatch.setattr(cli, "_load", no_work)
+        monkeypatch.setattr(cli, "load", no_work)
         missing = tmp_path / "no" / "x"
         assert refused(*arguments, missing) == (
             f"cannot write {missing}: the folder {missing.parent} does not exist; create it first."

@@ -176,7 +176,7 @@ def calibrate(
         start=begin,
         estimate=space.physical(outcomes.u),
         value=outcomes.value,
-        mean_square=misfit.mean_square(outcomes.u),
+        mean_square=np.where(np.isfinite(outcomes.value), misfit.mean_square(outcomes.u), np.nan),
         iterations=outcomes.iterations,
         evaluations=outcomes.evaluations,
         status=tuple(outcomes.status),

@@ -110,7 +110,7 @@ class Journal:
 
     def _read(self, path: Path) -> None:
         try:
-            with np.load(path) as found:
+            with path.open("rb") as file, np.load(file) as found:
                 head, numbers = json.loads(bytes(found["head"])), found["numbers"]
             if head["format"] != FORMAT:
                 raise InputError(

@@ -103,7 +103,7 @@ def stack(priors: Sequence[Prior], space: Space) -> tuple[Array, Array]:
 
 def _place(space: Space, name: str) -> slice:
     if name not in space.places:
-        raise unknown("unknown of a prior", name, space.names)
+        raise unknown("parameter of a prior", name, space.names)
     return space.places[name]
 
 

@@ -188,7 +188,7 @@ class Space:
         bounds, logarithmic = bounds or {}, tuple(logarithmic)
         for name in (*bounds, *logarithmic):
             if name not in names:
-                raise unknown("unknown parameter", name, names)
+                raise unknown("parameter among the unknowns", name, names)
         return cls([unknown_of(case, n, bounds.get(n), n in logarithmic) for n in names])
 
     @property

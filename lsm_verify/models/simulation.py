@@ -195,8 +195,10 @@ def write_netcdf(dataset: xarray.Dataset, path: Path) -> None:
     """
     _check_installed("h5netcdf")
     check_regular(path)
-    encoding: dict[str, dict[str, Any]] = {str(name): {"zlib": True} for name in dataset.data_vars}
-    if np.issubdtype(dataset["time"].dtype, np.datetime64):
+    encoding: dict[str, dict[str, Any]] = {
+        str(name): {"zlib": True} for name, x in dataset.data_vars.items() if x.dtype.kind in "fi"
+    }
+    if "time" in dataset and np.issubdtype(dataset["time"].dtype, np.datetime64):
         encoding["time"] = {
             "units": f"seconds since {np.datetime_as_string(dataset['time'].values[0], 's')}"
         }

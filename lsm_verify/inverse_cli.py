@@ -1,0 +1,183 @@
+"""The commands of the inverse model: ``lsm-verify calibrate``."""
+
+from __future__ import annotations
+
+import json as json_format
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lsm_verify import options
+from lsm_verify.errors import InputError
+from lsm_verify.options import CaseName, DataFolder, Gaps, Json
+from lsm_verify.terminal import page_of, print_text, progress, warn
+
+INTERRUPTED, NOTHING = 130, 3
+
+
+def calibrate(
+    case: CaseName,
+    method: Annotated[
+        str, typer.Option(metavar="NAME", help="least-squares, l-bfgs-b or adam (the paper's).")
+    ] = "least-squares",
+    unknowns: Annotated[
+        str | None,
+        typer.Option(metavar="A,B,…", help="Parameters to estimate (default: all free ones)."),
+    ] = None,
+    starts: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|published",
+            help="So many draws from the ranges, or the paper's 50 (default: the case's start).",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the draws.")] = 0,
+    route: Annotated[str, typer.Option(metavar="NAME", help="Route to the gradient.")] = "fused",
+    bound: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=LOW,HIGH", help="Bounds (default: what is physical); may be repeated."
+        ),
+    ] = None,
+    log: Annotated[
+        str | None,
+        typer.Option(metavar="A,B,…", help="Parameters whose logarithm is estimated."),
+    ] = None,
+    prior: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=MEAN,SD", help="Normal prior, in the parameter's unit; may be repeated."
+        ),
+    ] = None,
+    observation_error: Annotated[
+        float,
+        typer.Option(metavar="SD", help="Standard deviation of the observations, in their unit."),
+    ] = 1.0,
+    iterations: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="At most so many (default 200; Adam 150)."),
+    ] = None,
+    early_stop: Annotated[
+        bool, typer.Option(help="Whether Adam stops by the paper's rule.")
+    ] = True,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Keep what was computed in a file, to resume from."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the checkpoint, to the same result.")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE.nc", help="Write all estimates as netCDF."),
+    ] = None,
+    json: Json = None,
+    figure: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw starts against estimates: .png, .svg or .pdf."),
+    ] = None,
+    data: DataFolder = None,
+    interpolate_gaps: Gaps = 0,
+) -> None:
+    """Estimate a case's parameters from its observations.
+
+    Exit codes: 0 estimated; 2 wrong usage or data; 3 no start has an estimate; 130 interrupted:
+    what was reached is shown and written.
+
+    Examples: lsm-verify calibrate twin; lsm-verify calibrate twin --method adam --starts published
+    -o adam.nc --figure adam.png; lsm-verify calibrate phoenix --data DIR --checkpoint run.npz
+    """
+    from rich.console import Console
+
+    from lsm_verify import files
+    from lsm_verify.inverse.calibrate import calibrate as run
+    from lsm_verify.inverse.priors import Normal
+    from lsm_verify.models.simulation import write_netcdf
+    from lsm_verify.report import calibration as report
+
+    for path in (output, json, figure):
+        if path is not None:
+            files.check_writable(path)
+    if figure is not None:
+        report.check_format(figure)
+    if resume and checkpoint is None:
+        raise InputError("--resume needs --checkpoint FILE: the file to go on from.")
+    loaded = options.load(case, data, interpolate_gaps)
+    with _progress(method) as announce:
+        found = run(
+            loaded,
+            options.names(unknowns),
+            method=method,
+            route=route,
+            starts=_starts(starts),
+            seed=seed,
+            bounds=options.pairs("--bound", bound or [], "LOW,HIGH"),
+            logarithmic=options.names(log) or (),
+            priors=[
+                Normal(name, mean, deviation)
+                for name, (mean, deviation) in options.pairs(
+                    "--prior", prior or [], "MEAN,SD"
+                ).items()
+            ],
+            observation_error=observation_error,
+            iterations=iterations,
+            stop_early=early_stop,
+            checkpoint=checkpoint,
+            resume=resume,
+            announce=announce,
+        )
+    if json is not None:
+        text = json_format.dumps(found.to_json(), indent=1, allow_nan=False)
+        files.write_text(json, text + "\n")
+        progress(f"wrote {json}")
+    if output is not None:
+        write_netcdf(found.to_dataset(), output)
+        progress(f"wrote {output}")
+    if figure is not None:
+        report.draw(found, figure)
+        progress(f"wrote {figure}")
+    for note in loaded.notes:
+        warn(note)
+    print_text(page_of(lambda page: report.show(found, page), Console(highlight=False)))
+    if found.interrupted:
+        again = f"; go on with --resume --checkpoint {checkpoint}" if checkpoint else ""
+        warn(f"interrupted: the estimates are those reached so far{again}.")
+        raise typer.Exit(INTERRUPTED)
+    raise typer.Exit(0 if found.reached else NOTHING)
+
+
+def _starts(text: str | None) -> int | str | None:
+    if text is None or not text.lstrip("-").isdigit():
+        return text
+    return int(text)
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int, float], None]]:
+    """Give a callback that draws a bar with the misfit, at a terminal only."""
+    if not sys.stderr.isatty():
+        yield lambda done, total, best: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn(what),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("least objective {task.fields[best]:.6g}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None, best=float("nan"))
+        yield lambda done, total, best: bar.update(task, completed=done, total=total, best=best)

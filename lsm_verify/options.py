@@ -1,0 +1,76 @@
+"""What several commands take and how it is read: cases, data, names and values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lsm_verify.errors import InputError
+
+if TYPE_CHECKING:
+    from lsm_verify.cases import Case
+
+CaseName = Annotated[
+    str, typer.Argument(metavar="CASE", help="twin, twin-one-depth, phoenix or layered.")
+]
+DataFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        help="Folder of the data files (default: LSM_VERIFY_DATA, else the cache).",
+    ),
+]
+Gaps = Annotated[
+    int,
+    typer.Option(
+        "--interpolate-gaps", metavar="N", help="Fill gaps of up to N half-hours in tower forcing."
+    ),
+]
+Json = Annotated[
+    Path | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON.")
+]
+
+
+def load(case: str, data: Path | None, interpolate_gaps: int) -> Case:
+    """Load a case by its name."""
+    from lsm_verify.cases import load_case
+
+    return load_case(case, data=data, interpolate_gaps=interpolate_gaps)
+
+
+def names(text: str | None) -> list[str] | None:
+    """Split a list at commas."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def assignments(option: str, pairs: list[str]) -> dict[str, float]:
+    """Read options NAME=VALUE."""
+    return {name: value for name, (value,) in _read(option, pairs, "VALUE", 1).items()}
+
+
+def pairs(option: str, given: list[str], form: str) -> dict[str, tuple[float, float]]:
+    """Read options NAME=A,B, whose form is named in errors."""
+    return {name: (a, b) for name, (a, b) in _read(option, given, form, 2).items()}
+
+
+def _read(option: str, given: list[str], form: str, count: int) -> dict[str, list[float]]:
+    values: dict[str, list[float]] = {}
+    for text in given:
+        name, _, right = text.partition("=")
+        try:
+            numbers = [float(number) for number in right.split(",")]
+        except ValueError:
+            numbers = []
+        if len(numbers) != count:
+            what = "a number" if count == 1 else "numbers"
+            example = "albedo=0.3" if count == 1 else "albedo=0.1,0.4"
+            raise InputError(
+                f"{option} {text!r} must have the form NAME={form} with {what}, {example}, say."
+            )
+        if name.strip() in values:
+            raise InputError(f"{option} names {name.strip()} twice; give it once.")
+        values[name.strip()] = numbers
+    return values

@@ -1,0 +1,103 @@
+"""``lsm-verify calibrate``: what it prints, writes and refuses."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray
+
+from lsm_verify.cli import run
+from lsm_verify.inverse import adam, local
+
+
+@pytest.fixture
+def command(capsys):
+    def call(*words):
+        code = run(["calibrate", *map(str, words)])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+def test_files_and_table_tell_the_same(command, tmp_path):
+    paths = [tmp_path / name for name in ("a.json", "a.nc", "a.png")]
+    options = ["--json", paths[0], "-o", paths[1], "--figure", paths[2]]
+    code, out, err = command("twin", "--starts", "5", "--seed", "3", *options)
+    assert (code, err) == (0, "")
+    plain = json.loads(paths[0].read_text())
+    assert plain["format"] == "lsm-verify calibration 1"
+    with xarray.open_dataset(paths[1]) as dataset:
+        estimates = [row["estimate"][0] for row in plain["starts"]]
+        np.testing.assert_array_equal(dataset["albedo"].values, estimates)
+        assert dataset["status"].values.tolist() == [row["status"] for row in plain["starts"]]
+    assert paths[2].read_bytes().startswith(b"\x89PNG")
+    assert "least-squares, route fused; 5 starts: 5 converged" in out
+    for label in (u["label"] for u in plain["unknowns"]):
+        assert label in out
+    best = plain["starts"][plain["best"]]
+    assert f"best of start {plain['best']}" in out
+    assert f"{best['evaluations']} evaluations" in out
+    assert plain["truth"] == [0.2, 15.0, 1.5, 0.8, 2.2e6, 293.0]
+
+
+def test_figure_of_the_same_result_is_the_same_file(command, tmp_path):
+    for name in ("a.svg", "b.svg"):
+        command("twin", "--starts", "3", "--iterations", "3", "--figure", tmp_path / name)
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+def test_estimate_on_a_bound_is_told(command):
+    code, out, _ = command("twin", "--bound", "albedo=0.25,0.5")
+    assert code == 0
+    assert "at a bound: albedo" in out
+
+
+@pytest.mark.parametrize("method", ["least-squares", "adam"])
+def test_interrupt_shows_and_writes_what_was_reached(command, tmp_path, monkeypatch, method):
+    module, name = (adam, "minimise") if method == "adam" else (local, "least_squares")
+    real = getattr(module, name)
+
+    def cut(misfit, starts, outcomes, *, announce, **options):
+        def stop(done, total, best):
+            if done == 2:
+                raise KeyboardInterrupt
+
+        real(misfit, starts, outcomes, announce=stop, **options)
+
+    monkeypatch.setattr(module, name, cut)
+    path = tmp_path / "a.json"
+    words = ["twin", "--starts", "4", "--method", method, "--json", path]
+    code, out, err = command(*words, "--checkpoint", tmp_path / "run.npz")
+    assert code == 130
+    assert "interrupted: the estimates are those reached so far; go on with --resume" in err
+    assert "interrupted" in out
+    assert json.loads(path.read_text())["interrupted"] is True
+    monkeypatch.setattr(module, name, real)
+    code, _, _ = command(*words, "--checkpoint", tmp_path / "run.npz", "--resume")
+    assert code == 0
+    undisturbed = tmp_path / "b.json"
+    command(*words[:-1], undisturbed)
+    assert json.loads(path.read_text()) == json.loads(undisturbed.read_text())
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["twin", "--resume"], "--resume needs --checkpoint FILE"),
+        (["twin", "--prior", "albedo=1"], "must have the form NAME=MEAN,SD with numbers"),
+        (["twin", "--bound", "albedo=x,1"], "must have the form NAME=LOW,HIGH"),
+        (["twin", "--bound", "albedo=0,1", "--bound", "albedo=0,1"], "names albedo twice"),
+        (["twin", "--figure", "a.jpg"], "must end in .png, .svg, .pdf"),
+        (["twin", "--json", "no/such/a.json"], "does not exist; create it first"),
+        (["twin", "--starts", "-3"], "starts=-3"),
+        (["twin", "--method", "lm"], "unknown method"),
+        (["tiwn"], "Did you mean 'twin'"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_two(command, words, message):
+    code, out, err = command(*words)
+    assert code == 2
+    assert out == ""
+    assert message in err
+    assert err.count("\n") == 1
