@@ -17,6 +17,7 @@ from lsm_verify.errors import InputError, unknown
 from lsm_verify.inverse.misfit import Misfit
 from lsm_verify.inverse.outcome import CONVERGED, EXHAUSTED, NO_SOLUTION, Announce, Outcomes
 from lsm_verify.inverse.space import Space
+from lsm_verify.parameters import COMBINED
 
 Array = NDArray[np.float64]
 
@@ -34,7 +35,10 @@ RATES = {
     "volumetric_heat_capacity": 1e5,
     "bottom_temperature": 1.0,
 }
-"""The paper's learning rates, in units of the parameters."""
+"""The paper's learning rates for the twin, in units of the parameters."""
+
+COMBINED_RATES = {**RATES, "thermal_conductivity": 0.2}
+"""Those for Phoenix, where h(1+1/β) is one parameter."""
 
 RELATIVE_RATE = 0.1
 """Of an unknown for which the paper has no rate, in units of its scale."""
@@ -48,8 +52,9 @@ def rates(space: Space, given: Mapping[str, float] | None = None) -> Array:
             raise unknown("parameter of a learning rate", name, space.names)
         if not 0 < rate < np.inf:
             raise InputError(f"learning rate {rate} of {name} must be above 0.")
+    known = COMBINED_RATES if COMBINED in space.names else RATES
     found = [
-        np.broadcast_to(given.get(u.name, RATES.get(u.name, RELATIVE_RATE * u.scale)), (u.size,))
+        np.broadcast_to(given.get(u.name, known.get(u.name, RELATIVE_RATE * u.scale)), (u.size,))
         for u in space.unknowns
     ]
     return np.concatenate(found)

@@ -79,6 +79,8 @@ class Journal:
                     f"{self.path} does not fit: evaluation {self.next} is at another point than it "
                     "says; it was made by other versions of the libraries. Start without it."
                 )
+            if self.next == 0:
+                self._check(compute(), answer)
             self.next += 1
             return tuple(answer)
         answer_now = compute()
@@ -87,6 +89,15 @@ class Journal:
         if time.monotonic() - self.written > self.every:
             self.write()
         return answer_now
+
+    def _check(self, now: tuple[Array, ...], then: list[Array]) -> None:
+        """Refuse a journal whose first answer is not what the model says today."""
+        pairs = zip(now, then, strict=True)
+        if any(np.asarray(a, np.float64).tobytes() != b.tobytes() for a, b in pairs):
+            raise InputError(
+                f"{self.path} does not fit: the model does not give the numbers that it holds; the "
+                "function of unknowns, a library or the processor is another one. Start without it."
+            )
 
     def write(self) -> None:
         """Write all entries under a temporary name, and move the file."""

@@ -24,7 +24,7 @@ def test_answers_are_read_back_to_the_last_bit(tmp_path):
     first.write()
     again = Journal(path, "f", resume=True)
     after = [ask(again, x, calls) for x in (0.1, 0.2, 0.3, 0.4)]
-    assert calls == [0.1, 0.2, 0.3, 0.4]
+    assert calls == [0.1, 0.2, 0.3, 0.1, 0.4]  # the first again, to see that the model is the same
     for (a, b), (c, d) in zip(before, after[:3], strict=True):
         assert a.tobytes() == c.tobytes()
         assert b.tobytes() == d.tobytes()
@@ -40,6 +40,16 @@ def test_another_question_than_the_journals_is_refused(tmp_path):
     journal.write()
     with pytest.raises(InputError, match="evaluation 0 is at another point"):
         ask(Journal(path, "f", resume=True), 0.5, [])
+
+
+def test_a_model_that_has_changed_is_refused(tmp_path):
+    path = tmp_path / "a.npz"
+    journal = Journal(path, "f")
+    ask(journal, 0.1, [])
+    journal.write()
+    again = Journal(path, "f", resume=True)
+    with pytest.raises(InputError, match="does not give the numbers"):
+        again.ask("value", np.array([0.1, 1.0]), lambda: (np.array(0.02), np.full((2, 3), 0.1)))
 
 
 def test_files_that_do_not_serve_are_refused(tmp_path):
