@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -168,6 +168,26 @@ class Evaluator:
             assert dy is not None
             shape = (B, P, *y.shape[1:])
             return y.numpy().reshape(shape)[:, 0], np.moveaxis(dy.numpy().reshape(shape), 1, -1)
+
+    def parametrisation(self, u: Array) -> Array:
+        """Return derivatives (M, P) of all numbers that the model reads, at one point (P,).
+
+        Predictions are a function of these numbers alone: what moves none of them, no observation
+        can see.
+        """
+        import torch
+        from torch.autograd import forward_ad
+
+        ad: Any = forward_ad  # without types
+        P = u.size
+        points = self.space.tensors(np.repeat(self.space.physical(u)[None], P, axis=0))
+        along = self.space.tensors(np.diag(self.space.slope(u)))
+        with ad.dual_level():
+            dual = {name: ad.make_dual(x, along[name]) for name, x in points.items()}
+            columns = self._columns(self._parameters(dual))
+            read = [getattr(columns, f.name) for f in fields(columns)]
+            found = [ad.unpack_dual(x)[1] for x in read if isinstance(x, torch.Tensor)]
+            return np.concatenate([dx.numpy().reshape(P, -1).T for dx in found if dx is not None])
 
     # ---------------------------------------------------------- inside
 
