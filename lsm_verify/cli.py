@@ -45,6 +45,7 @@ data_app = typer.Typer(no_args_is_help=True, help="Fetch the data of the phoenix
 app.add_typer(data_app, name="data")
 app.add_typer(bench_cli.app, name="bench")
 app.command()(inverse_cli.calibrate)
+app.command()(inverse_cli.reproduce)
 
 JacobiTolerance = Annotated[
     float,

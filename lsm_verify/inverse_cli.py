@@ -1,9 +1,10 @@
-"""The commands of the inverse model: ``lsm-verify calibrate``."""
+"""The commands of the inverse model: ``lsm-verify calibrate`` and ``reproduce``."""
 
 from __future__ import annotations
 
 import json as json_format
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,9 +55,12 @@ def calibrate(
         ),
     ] = None,
     observation_error: Annotated[
-        float,
-        typer.Option(metavar="SD", help="Standard deviation of the observations, in their unit."),
-    ] = 1.0,
+        float | None,
+        typer.Option(
+            metavar="SD",
+            help="Standard deviation of the observations, in their unit; gives standard errors.",
+        ),
+    ] = None,
     iterations: Annotated[
         int | None,
         typer.Option(metavar="N", help="At most so many (default 200; Adam 150)."),
@@ -95,18 +99,22 @@ def calibrate(
 
     from lsm_verify import files
     from lsm_verify.inverse.calibrate import calibrate as run
+    from lsm_verify.inverse.identify import identify
     from lsm_verify.inverse.priors import Normal
     from lsm_verify.models.simulation import write_netcdf
     from lsm_verify.report import calibration as report
+    from lsm_verify.report import scatter
 
     for path in (output, json, figure):
         if path is not None:
             files.check_writable(path)
     if figure is not None:
-        report.check_format(figure)
+        scatter.check_format(figure)
     if resume and checkpoint is None:
         raise InputError("--resume needs --checkpoint FILE: the file to go on from.")
     loaded = options.load(case, data, interpolate_gaps)
+    given = options.pairs("--prior", prior or [], "MEAN,SD")
+    priors = [Normal(name, mean, deviation) for name, (mean, deviation) in given.items()]
     with _progress(method) as announce:
         found = run(
             loaded,
@@ -117,13 +125,8 @@ def calibrate(
             seed=seed,
             bounds=options.pairs("--bound", bound or [], "LOW,HIGH"),
             logarithmic=options.names(log) or (),
-            priors=[
-                Normal(name, mean, deviation)
-                for name, (mean, deviation) in options.pairs(
-                    "--prior", prior or [], "MEAN,SD"
-                ).items()
-            ],
-            observation_error=observation_error,
+            priors=priors,
+            observation_error=1.0 if observation_error is None else observation_error,
             iterations=iterations,
             stop_early=early_stop,
             checkpoint=checkpoint,
@@ -138,11 +141,26 @@ def calibrate(
         write_netcdf(found.to_dataset(), output)
         progress(f"wrote {output}")
     if figure is not None:
-        report.draw(found, figure)
+        scatter.draw({method: found}, figure)
         progress(f"wrote {figure}")
     for note in loaded.notes:
         warn(note)
-    print_text(page_of(lambda page: report.show(found, page), Console(highlight=False)))
+    identified = None
+    if found.reached:
+        identified = identify(
+            loaded,
+            found.parameters(),
+            found.space.unknowns,
+            observation_error=1.0 if observation_error is None else observation_error,
+            priors=priors,
+        )
+    known = observation_error is not None
+    print_text(
+        page_of(
+            lambda page: report.show(found, page, identified, errors=known),
+            Console(highlight=False),
+        )
+    )
     if found.interrupted:
         again = f"; go on with --resume --checkpoint {checkpoint}" if checkpoint else ""
         warn(f"interrupted: the estimates are those reached so far{again}.")
@@ -181,3 +199,63 @@ def _progress(what: str) -> Iterator[Callable[[int, int, float], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=None, best=float("nan"))
         yield lambda done, total, best: bar.update(task, completed=done, total=total, best=best)
+
+
+def reproduce(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder to write to; made.")
+    ] = Path("reproduction"),
+    quick: Annotated[
+        bool,
+        typer.Option("--quick", help="Leave out the long runs of Adam (minutes)."),
+    ] = False,
+    data: DataFolder = None,
+) -> None:
+    """Run the paper's experiments anew and judge its claims.
+
+    Writes claims.md, claims.json and the figures. What needs the Phoenix data is left out, and said
+    to be, where they are not at hand.
+
+    Example: lsm-verify reproduce -o reproduction --data DIR
+    """
+    from rich.console import Console
+
+    from lsm_verify import files
+    from lsm_verify.inverse.reproduce import reproduce as run
+    from lsm_verify.report import reproduction as report
+    from lsm_verify.report import scatter
+
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot make {output}: {error.strerror}; choose another folder."
+        ) from None
+    files.check_writable(output / "claims.md")
+    began = time.monotonic()
+    found = run(data=data, quick=quick, tell=progress)
+    figures = {}
+    for experiment in found.experiments:
+        name = f"{experiment.case.name}.png"
+        caption = (
+            f"{experiment.case.name}: 50 starts against estimates; the paper's Adam and least "
+            "squares, both by the exact gradient; band: the published mean and spread"
+        )
+        scatter.draw(
+            {"Adam": experiment.adam, "least squares": experiment.exact},
+            output / name,
+            title=f"{experiment.case.name}, 50 published starts",
+            published=experiment.published,
+        )
+        figures[caption] = name
+    about = {
+        "command": "lsm-verify reproduce" + (" --quick" if quick else ""),
+        "seconds": time.monotonic() - began,
+        "notes": list(found.notes),
+        "sources": found.sources,
+    }
+    text = json_format.dumps(report.to_json(found.claims, about), indent=1, allow_nan=False)
+    files.write_text(output / "claims.json", text + "\n")
+    files.write_text(output / "claims.md", report.markdown(found.claims, about, figures))
+    print_text(page_of(lambda page: report.show(found.claims, page), Console(highlight=False)))
+    typer.echo(f"wrote {output / 'claims.md'}")

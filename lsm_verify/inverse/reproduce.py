@@ -1,0 +1,75 @@
+"""All experiments of the paper and all its claims: `reproduce`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lsm_verify.cases import load_case
+from lsm_verify.errors import InputError
+from lsm_verify.inverse import claims, experiments
+from lsm_verify.inverse.claim import NOT_JUDGED, Claim
+from lsm_verify.inverse.experiments import Experiment, Tell
+
+ON_PHOENIX = (
+    ("Phoenix", "At Phoenix λ, C and h(1+1/β) are reliably estimated."),
+    ("predictions", "The calibrated model predicts longwave, soil heat flux and turbulent flux."),
+)
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What was run and what it says of the claims.
+
+    ``notes`` tell what a reader of the numbers must know; ``sources`` are the data files used,
+    name to SHA-256.
+    """
+
+    experiments: tuple[Experiment, ...]
+    claims: tuple[Claim, ...]
+    notes: tuple[str, ...]
+    sources: dict[str, str]
+
+
+def reproduce(
+    *,
+    data: str | Path | None = None,
+    quick: bool = False,
+    tell: Tell = lambda message: None,
+) -> Reproduction:
+    """Run the paper's experiments and judge its claims.
+
+    Parameters
+    ----------
+    data : path, optional
+        Folder of the Phoenix data, see `lsm_verify.load_case`. Where they are missing, what needs
+        them is not judged.
+    quick : bool
+        Leave out the runs of Adam that take minutes.
+    tell : callable
+        Called with what is being done.
+    """
+    one, two = (experiments.run(name, tell) for name in experiments.CASES)
+    counts = experiments.ITERATIONS[:2] if quick else experiments.ITERATIONS
+    biases = experiments.bias(one.case, counts, tell)
+    found = [
+        claims.one_depth(one, two, biases),
+        claims.two_depths(two),
+        claims.coefficients(two),
+        claims.physics(two),
+    ]
+    tell("twin: gradient through the published solver")
+    found.append(claims.no_adjoint())
+    try:
+        case = load_case("phoenix", data=data)
+    except InputError as error:
+        found += [Claim(name, text, NOT_JUDGED, str(error)) for name, text in ON_PHOENIX]
+        return _reproduction((one, two), found)
+    return _reproduction((one, two, experiments.run_case(case, tell)), found)
+
+
+def _reproduction(runs: tuple[Experiment, ...], found: list[Claim]) -> Reproduction:
+    notes = [f"{run.case.name}: {run.case.title}" for run in runs]
+    notes += [note for run in runs for note in run.case.notes]
+    sources = {name: digest for run in runs for name, digest in run.case.sources.items()}
+    return Reproduction(runs, tuple(found), tuple(notes), sources)
