@@ -94,6 +94,12 @@ def identify(
         compose=compose,
         threads=threads,
     )
+    return identified(misfit, u)
+
+
+def identified(misfit: Misfit, u: Array) -> Identifiability:
+    """Tell it of a misfit at scaled coordinates (P,), see `identify`."""
+    case, compose = misfit.evaluator.case, misfit.evaluator.compose
     P, n = misfit.space.size, misfit.count
     J, L = np.split(_jacobian(misfit, u), [n])
     s = np.zeros(P)

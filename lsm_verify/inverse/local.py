@@ -33,6 +33,7 @@ def least_squares(
     outcomes: Outcomes,
     *,
     iterations: int = ITERATIONS,
+    tolerance: float = TOLERANCE,
     announce: Announce = lambda done, total, best: None,
 ) -> None:
     """Run `scipy.optimize.least_squares` (Branch, Coleman and Li 1999) with the tangent's Jacobian.
@@ -66,9 +67,9 @@ def least_squares(
             jacobian,
             bounds=misfit.space.box,
             method="trf",
-            ftol=TOLERANCE,
-            xtol=TOLERANCE,
-            gtol=TOLERANCE,
+            ftol=tolerance,
+            xtol=tolerance,
+            gtol=tolerance,
             tr_solver="exact",
             max_nfev=iterations,
         )
