@@ -202,14 +202,15 @@ def intervals(
     if estimator == "ordinary":
         WX = misfit.weights[misfit.seen][:, None] * X
         A = np.linalg.solve(X.T @ WX, WX.T)
-        C = A @ V @ A.T
+        C: Array = np.asarray(A @ V @ A.T, dtype=np.float64)
     else:
         A = np.linalg.solve(V, X).T
         C = np.asarray(np.linalg.inv(A @ X), dtype=np.float64)
         A = C @ A
     freedom = np.full(len(C), np.inf)
     if isinstance(noise, Restricted):
-        C, freedom = _small_sample(noise, linear, A, C, V, estimator)
+        rows: Array = np.asarray(A, dtype=np.float64)
+        C, freedom = _small_sample(noise, linear, rows, C, V, estimator)
     return _of(misfit, u, C, freedom, estimator, level)
 
 

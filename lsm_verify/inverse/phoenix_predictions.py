@@ -1,0 +1,343 @@
+"""What the calibrated Phoenix column predicts beside its targets, against the tower.
+
+Fluxes are compared as means over the step, as the forcing is; temperatures as samples at its end.
+The tower file holds no ground heat flux: it is compared with the balance that is left of the
+tower's radiation and turbulent fluxes, which holds their closure error too and says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsm_verify import datasets
+from lsm_verify.cases import Case
+from lsm_verify.datasets.locate import TOWER_FILE
+from lsm_verify.errors import InputError
+from lsm_verify.inverse.evaluate import Evaluator
+from lsm_verify.inverse.space import Space
+from lsm_verify.observations import Observations, Series
+from lsm_verify.quantities import STEFAN_BOLTZMANN
+
+Array = NDArray[np.float64]
+
+NEAR_SURFACE = 0.02
+"""Depth of the tower file's soil temperature, and of its heat flux plates [m]."""
+
+DAY = 24
+"""States a day, of hourly steps."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """A prediction against the tower.
+
+    Attributes
+    ----------
+    quantity, unit : str
+        What, and in which unit.
+    against : str
+        What of the tower.
+    count : int
+        Values compared.
+    mean : float
+        Of the tower's values.
+    bias, rmse : float
+        Of predicted minus observed.
+    bias_error : float
+        Standard error of the bias: the spread of whole days' means over the root of their number.
+    correlation : float
+        Of predicted with observed.
+    parameters : float
+        Root mean square of the prediction's standard deviation that comes from the parameters',
+        to first order; not-a-number where no covariance was given.
+    """
+
+    quantity: str
+    unit: str
+    against: str
+    count: int
+    mean: float
+    bias: float
+    rmse: float
+    bias_error: float
+    correlation: float
+    parameters: float
+
+
+def tower_series(
+    tower: Path, names: tuple[str, ...], *, start: object, steps: int
+) -> dict[str, Array]:
+    """Tower observations at the states (steps + 1,): means of the step, SoilTemp as a sample."""
+    return {
+        name: datasets.read_series(
+            tower,
+            name,
+            start=start,
+            steps=steps,
+            method="sample" if name == "SoilTemp" else "mean",
+        )
+        for name in names
+    }
+
+
+def predicted(case: Case, space: Space, u: Array) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Predicted series (steps + 1,) at scaled coordinates, and their Jacobians (steps + 1, P)."""
+    n = case.forcing.steps + 1
+    blank = np.zeros(n)
+    blank[0] = np.nan
+    seen = {
+        "LWup": Series("longwave_up", np.zeros(n)),
+        "G": Series("soil_heat_flux", np.zeros(n), depth=NEAR_SURFACE),
+        "Qturb": Series("turbulent_flux", blank),
+        "SoilTemp": Series("soil_temperature", np.full(n, 300.0), depth=NEAR_SURFACE),
+        "AvgSurfT": Series("soil_temperature", np.full(n, 300.0), depth=0.0),
+    }
+    watched = replace(case, observations=Observations(tuple(seen.values())))
+    y, dy = Evaluator(watched, space).jacobian(np.asarray(u)[None])
+    y[0, :, 0] = np.where([name == "Qturb" for name in seen], np.nan, y[0, :, 0])
+    return dict(zip(seen, y[0], strict=True)), dict(zip(seen, dy[0], strict=True))
+
+
+def predictions(
+    case: Case,
+    space: Space,
+    u: Array,
+    *,
+    covariance: Array | None = None,
+    data: Path | None = None,
+) -> tuple[Score, ...]:
+    """Score longwave, soil heat flux, turbulent flux and near-surface temperature.
+
+    Parameters
+    ----------
+    case : Case
+        Phoenix, of hourly steps, or a variant of it.
+    space, u
+        The unknowns and their values in scaled coordinates (P,).
+    covariance : (P, P) array, optional
+        Of u.
+    data : Path, optional
+        Folder of the tower file.
+    """
+    tower = datasets.find(TOWER_FILE, data)
+    start, steps = _hourly(case)
+    seen = tower_series(
+        tower,
+        ("SWdown", "SWup", "LWdown", "LWup", "Qh", "Qle", "SoilTemp"),
+        start=start,
+        steps=steps,
+    )
+    y, dy = predicted(case, space, u)
+    emissivity = float(np.asarray(case.fixed["emissivity"]))
+    albedo = np.asarray(case.fixed["albedo"])
+    reflected = (1 - emissivity) * seen["LWdown"]
+    available = (1 - albedo) * seen["SWdown"] + seen["LWdown"]
+    balance = available - seen["LWup"] - seen["Qh"] - seen["Qle"]
+
+    def brightness(up: Array) -> Array:
+        return (up / (emissivity * STEFAN_BOLTZMANN)) ** 0.25
+
+    rows: list[tuple[str, str, str, Array, Array, Array]] = [
+        ("outgoing longwave, emitted alone", "W m-2", "LWup", y["LWup"], seen["LWup"], dy["LWup"]),
+        (
+            "outgoing longwave with the reflected (1-ε)LWdown",
+            "W m-2",
+            "LWup",
+            y["LWup"] + reflected,
+            seen["LWup"],
+            dy["LWup"],
+        ),
+        (
+            "surface temperature, emitted alone",
+            "K",
+            "(LWup/εσ)^¼",
+            y["AvgSurfT"],
+            brightness(seen["LWup"]),
+            dy["AvgSurfT"],
+        ),
+        (
+            "surface temperature with the reflected (1-ε)LWdown",
+            "K",
+            "((LWup-(1-ε)LWdown)/εσ)^¼",
+            y["AvgSurfT"],
+            brightness(seen["LWup"] - reflected),
+            dy["AvgSurfT"],
+        ),
+        (
+            "turbulent flux",
+            "W m-2",
+            "Qh + Qle",
+            y["Qturb"],
+            seen["Qh"] + seen["Qle"],
+            dy["Qturb"],
+        ),
+        (
+            "ground heat flux at the surface",
+            "W m-2",
+            "(1-α)SWdown + LWdown - LWup - Qh - Qle",
+            available - y["LWup"] - y["Qturb"],
+            balance,
+            -dy["LWup"] - dy["Qturb"],
+        ),
+        (
+            f"ground heat flux at {NEAR_SURFACE:g} m",
+            "W m-2",
+            "the same, at the surface: without storage above",
+            y["G"],
+            balance,
+            dy["G"],
+        ),
+        (
+            f"soil temperature at {NEAR_SURFACE:g} m",
+            "K",
+            "SoilTemp",
+            y["SoilTemp"],
+            seen["SoilTemp"],
+            dy["SoilTemp"],
+        ),
+    ]
+    return tuple(_score(*row, covariance) for row in rows)
+
+
+def _score(
+    quantity: str,
+    unit: str,
+    against: str,
+    y: Array,
+    observed: Array,
+    dy: Array,
+    covariance: Array | None,
+) -> Score:
+    """Compare from the first step on: the initial state is given, not predicted."""
+    error = (y - observed)[1:]
+    there = np.isfinite(error)
+    if np.count_nonzero(there) < 2:
+        raise InputError(f"{against} has no values in the window; choose another.")
+    e = error[there]
+    days = daily_means(error)
+    spread = np.nan
+    if covariance is not None:
+        part = dy[1:][there]
+        spread = float(np.sqrt(np.mean(np.einsum("tp,pq,tq->t", part, covariance, part))))
+    return Score(
+        quantity=quantity,
+        unit=unit,
+        against=against,
+        count=int(e.size),
+        mean=float(observed[1:][there].mean()),
+        bias=float(e.mean()),
+        rmse=float(np.sqrt(np.mean(e**2))),
+        bias_error=float(np.std(days, ddof=1) / np.sqrt(days.size)),
+        correlation=float(np.corrcoef(y[1:][there], observed[1:][there])[0, 1]),
+        parameters=spread,
+    )
+
+
+def daily_means(values: Array) -> Array:
+    """Means of whole days (days,) of hourly values, gaps left out."""
+    days = values.size // DAY
+    return np.asarray(np.nanmean(values[: days * DAY].reshape(days, DAY), axis=1))
+
+
+def _hourly(case: Case) -> tuple[Any, int]:
+    if case.forcing.start is None or np.any(case.forcing.time_step != 3600):
+        raise InputError(
+            "the tower is compared at hourly steps from a known time; give such a case."
+        )
+    return case.forcing.start, case.forcing.steps
+
+
+# ---------------------------------------------------------------- beyond the window
+
+
+@dataclass(frozen=True)
+class HoldOut:
+    """Days after the window, predicted from the real forcing with the window's parameters.
+
+    ``days`` (d,) counted from the window's end. ``bias``, ``rmse`` (2, d) of predicted minus
+    observed: SoilTemp at 0.02 m [K], LWup with the reflected part [W m-2]. ``reference`` (2, d):
+    RMSE of the window's mean daily cycle, taken as the prediction. ``growth``, ``growth_error``
+    (2,): slope of the daily bias per day and its standard error (independent days). ``drift``,
+    ``drift_error``: trend [K/day] of T_b from the window's end that would best remove the error
+    at 0.02 m, a diagnosis with the data in hand and no prediction; ``rmse_with_drift`` [K] what
+    remains at 0.02 m over all days, beside ``rmse_without``.
+    """
+
+    days: Array
+    bias: Array
+    rmse: Array
+    reference: Array
+    growth: Array
+    growth_error: Array
+    drift: float
+    drift_error: float
+    rmse_with_drift: float
+    rmse_without: float
+
+
+def hold_out(
+    case: Case, parameters: dict[str, Any], days: int, *, data: Path | None = None
+) -> HoldOut:
+    """Run on for ``days`` whole days beyond the window, which ends mid-day, and score each day."""
+    from lsm_verify.models.simulation import simulate
+
+    tower = datasets.find(TOWER_FILE, data)
+    start, window = _hourly(case)
+    steps = window + DAY * days
+    forcing = datasets.read_forcing(tower, start=start, steps=steps, interpolate_gaps=6).forcing
+    seen = tower_series(tower, ("SoilTemp", "LWup", "LWdown"), start=start, steps=steps)
+    unseen = Series("soil_temperature", np.full(steps + 1, 300.0), depth=0.0)
+    longer = replace(case, forcing=forcing, observations=Observations((unseen,)))
+    after = np.maximum(np.arange(steps) + 1 - window, 0) / DAY
+
+    def run(trend: float) -> Array:
+        bottom = float(parameters["bottom_temperature"]) + trend * after
+        initial = case.fixed.get("initial_temperature", parameters["bottom_temperature"])
+        given = {**parameters, "bottom_temperature": bottom, "initial_temperature": initial}
+        output = simulate(longer, given)
+        soil = output["SoilTemp"].interp(depth=NEAR_SURFACE).values
+        emissivity = float(np.asarray(case.fixed["emissivity"]))
+        return np.stack([soil, output["LWup"].values + (1 - emissivity) * seen["LWdown"]])
+
+    observed = np.stack([seen["SoilTemp"], seen["LWup"]])
+    y = run(0.0)
+    error = (y - observed)[:, window + 1 :].reshape(2, days, DAY)
+    cycle = np.nanmean(observed[:, window % DAY + 1 : window + 1].reshape(2, -1, DAY), axis=1)
+    lag = cycle[:, None] - observed[:, window + 1 :].reshape(2, days, DAY)
+    bias = np.nanmean(error, axis=2)
+    t = np.arange(1.0, days + 1)
+    growth, growth_error = zip(*(_slope(t, row) for row in bias), strict=True)
+    response = (run(1.0) - y)[0, window + 1 :]
+    e = error[0].ravel()
+    there = np.isfinite(e)
+    trend = -float(response[there] @ e[there]) / float(response[there] @ response[there])
+    left = e[there] + trend * response[there]
+    # Errors of a day repeat: as many independent values as there are days.
+    spread = np.sqrt(np.mean(left**2) / days / np.mean(response[there] ** 2))
+    return HoldOut(
+        days=t,
+        bias=bias,
+        rmse=np.sqrt(np.nanmean(error**2, axis=2)),
+        reference=np.sqrt(np.nanmean(lag**2, axis=2)),
+        growth=np.array(growth),
+        growth_error=np.array(growth_error),
+        drift=trend,
+        drift_error=float(spread),
+        rmse_with_drift=float(np.sqrt(np.mean(left**2))),
+        rmse_without=float(np.sqrt(np.mean(e[there] ** 2))),
+    )
+
+
+def _slope(t: Array, values: Array) -> tuple[float, float]:
+    """Slope of a straight line and its standard error; no error of fewer than three."""
+    if t.size < 3:
+        raise InputError(f"{t.size} days give no trend with an error; give 3 or more.")
+    c = t - t.mean()
+    slope = float(c @ values / (c @ c))
+    left = values - values.mean() - slope * c
+    return slope, float(np.sqrt(left @ left / (t.size - 2) / (c @ c)))

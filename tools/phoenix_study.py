@@ -1,0 +1,237 @@
+"""Run the Phoenix study and write reports/phoenix.json and phoenix.md.
+
+Run from the repository: ``python tools/phoenix_study.py --data DIR`` (a minute).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from lsm_verify.files import write_text
+from lsm_verify.inverse.intervals import Intervals
+from lsm_verify.inverse.phoenix_study import DAYS, Fit, Study, study
+from lsm_verify.verify.provenance import provenance
+
+FOLDER = Path(__file__).parents[1] / "reports"
+
+SHOWN = {
+    "turbulent_transfer_coefficient": ("h(1+1/β) [W m⁻² K⁻¹]", 1.0, 2),
+    "thermal_conductivity": ("λ [W m⁻¹ K⁻¹]", 1.0, 3),
+    "volumetric_heat_capacity": ("C [10⁶ J m⁻³ K⁻¹]", 1e6, 3),
+    "bottom_temperature": ("T_b [K]", 1.0, 2),
+}
+
+# ruff: noqa: E501 - lines of the page are as long as they are
+PAGE = """\
+# Phoenix
+
+Made by `{{ command }}`; the numbers are in `phoenix.json`, a test recomputes a part.
+{{ case }}. Where these soil temperatures enter, results are *digitised*: that is every estimate below.
+
+## Estimates
+
+± is one standard error, [ ] a 95 % interval.
+
+{% for title, f in fits.items() -%}
+{{ title }}: RMSE {{ "%.3f"|format(f.rmse) }} K (at the published parameters {{ "%.3f"|format(f.rmse_published) }} K). Residuals: RMS {{ f.residuals.rms|map("two")|join(" and ") }} K at 0.05 and 0.15 m, correlation after 24 h {{ f.residuals.after_day|map("two")|join(" and ") }}, between depths {{ "%.2f"|format(f.residuals.between) }}.
+
+| estimator |{% for s in shown %} {{ s }} |{% endfor %}
+|---|{% for s in shown %}---|{% endfor %}
+{% for name, cells in f.rows.items() -%}
+| {{ name }} |{% for c in cells %} {{ c }} |{% endfor %}
+{% endfor %}
+Do least squares and generalised least squares agree? χ² {{ "%.1f"|format(f.hausman) }} with {{ f.directions }} degrees of freedom, probability {{ "%.1g"|format(f.probability) }}. Noise: standard deviation {{ f.noise["deviation"]|map("two")|join(" and ") }} K, coherence {{ "%.0f"|format(f.noise["coherence"]) }} h{{ " (its bound: the record)" if f.noise["at bound"] }}, correlation of the depths {{ "%.2f"|format(f.noise["between"]) }}.
+
+{% endfor -%}
+White-noise intervals are a warning, not a result: they hold the truth far less often than they say
+([phoenix_coverage.json](phoenix_coverage.json)). Six days of errors that repeat daily are few
+independent samples. Where the two estimators disagree, the error is the model's and no interval of
+either covers it.
+
+## Predictions against the tower
+
+150 hours, parameters from soil temperature alone. Bias is predicted minus observed, ± the spread of
+daily means over the root of their number. "From parameters": the standard deviation that the
+estimates' uncertainty gives the prediction. The tower file has no ground heat flux: the balance of
+its other fluxes stands in, with their closure error.
+
+| prediction | against | bias, T⁰ = T_b | RMSE | from parameters | bias, spun up | RMSE | from parameters | unit |
+|---|---|---|---|---|---|---|---|---|
+{% for a, b in scores -%}
+| {{ a.quantity }} | {{ a.against }} | {{ "%.2f ± %.2f"|format(a.bias, a.bias_error) }} | {{ "%.2f"|format(a.rmse) }} | {{ "%.2f"|format(a.parameters) }} | {{ "%.2f ± %.2f"|format(b.bias, b.bias_error) }} | {{ "%.2f"|format(b.rmse) }} | {{ "%.2f"|format(b.parameters) }} | {{ a.unit }} |
+{% endfor %}
+## Days held out
+
+{{ days }} days after the window, from the real forcing (gaps up to 3 h interpolated), T_b as estimated. "Daily cycle": RMSE if the window's mean cycle is repeated.
+
+| day |{% for title in held %} {{ title }}: 0.02 m bias, K | RMSE, K | LWup bias, W m⁻² | RMSE |{% endfor %} daily cycle, K | W m⁻² |
+|---|{% for title in held %}---|---|---|---|{% endfor %}---|---|
+{% for k in range(days) -%}
+| {{ k + 1 }} |{% for h in held.values() %} {{ "%.2f"|format(h.bias[0][k]) }} | {{ "%.2f"|format(h.rmse[0][k]) }} | {{ "%.1f"|format(h.bias[1][k]) }} | {{ "%.1f"|format(h.rmse[1][k]) }} |{% endfor %} {{ "%.2f"|format(reference[0][k]) }} | {{ "%.1f"|format(reference[1][k]) }} |
+{% endfor %}
+{% for title, h in held.items() -%}
+{{ title }}: the bias grows by {{ "%.3f ± %.3f"|format(h.growth[0], h.growth_error[0]) }} K a day at 0.02 m and {{ "%.2f ± %.2f"|format(h.growth[1], h.growth_error[1]) }} W m⁻² a day in LWup. A trend of T_b that would best remove the error at 0.02 m: {{ "%.2f ± %.2f"|format(h.drift, h.drift_error) }} K a day; RMSE {{ "%.2f"|format(h.rmse_without) }} K without, {{ "%.2f"|format(h.rmse_with_drift) }} K with it.
+
+{% endfor -%}
+## What moves the estimates
+
+Shifts against the first row, in standard errors that respect the correlation (those of white noise in brackets). Albedo from the tower: {{ "%.4f ± %.4f"|format(albedo.value, albedo.error) }} (random error, {{ albedo.hours }} daylight hours; the radiometers' calibration is not in it).
+
+| changed |{% for s in shown %} {{ s }} | shift |{% endfor %} RMSE, K |
+|---|{% for s in shown %}---|---|{% endfor %}---|
+{% for row in shifts -%}
+| {{ row.change }} |{% for value, one, other in row.cells %} {{ value }} | {{ one }} ({{ other }}) |{% endfor %} {{ "%.3f"|format(row.rmse) }} |
+{% endfor %}
+## Made with
+
+{% for name, value in provenance.items() -%}
+- {{ name }}: {{ value }}
+{% endfor %}"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the study and write the reports."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, help="folder of the data files")
+    parser.add_argument("--days", type=int, default=DAYS, help="days held out")
+    asked = parser.parse_args(arguments)
+    done = study(asked.data, days=asked.days)
+    command = f"python tools/phoenix_study.py --days {asked.days}"
+    content = {"command": command, **_content(done)}
+    text = json.dumps(_plain(content), indent=1, ensure_ascii=False, allow_nan=False)
+    write_text(FOLDER / "phoenix.json", text + "\n")
+    write_text(FOLDER / "phoenix.md", _page(done, command))
+    return 0
+
+
+def _content(done: Study) -> dict[str, Any]:
+    return {
+        "case": done.case.title,
+        "provenance": provenance(done.case.sources),
+        "fits": {"T0 = T_b": _fit(done.tied), "T0 spun up": _fit(done.spun_up)},
+        "spun-up profile [K]": done.spun_up_profile,
+        "predictions": {
+            "T0 = T_b": [asdict(s) for s in done.scores],
+            "T0 spun up": [asdict(s) for s in done.scores_spun_up],
+        },
+        "held out": {
+            "T0 = T_b": asdict(done.held_out),
+            "T0 spun up": asdict(done.held_out_spun_up),
+        },
+        "albedo": asdict(done.albedo),
+        "sensitivity": [asdict(s) for s in done.shifts],
+    }
+
+
+def _fit(f: Fit) -> dict[str, Any]:
+    return {
+        "rmse": f.calibration.rmse[f.calibration.best],
+        "rmse_published": f.rmse_published,
+        "residuals": asdict(f.residuals),
+        "hausman": f.hausman,
+        "probability": f.probability,
+        "directions": f.directions,
+        "rounds": f.rounds,
+        "noise": _noise(f),
+        "intervals": {
+            "ordinary": _row(f.ordinary),
+            "generalised": _row(f.generalised),
+            "white noise": _row(f.white),
+        },
+    }
+
+
+def _noise(f: Fit) -> dict[str, Any]:
+    noise = f.noise.noise
+    return {
+        "theta": dict(zip(noise.model.names, noise.theta, strict=True)),
+        "criterion": f.noise.criterion,
+        "deviation": noise.deviation,
+        "coherence": np.exp(noise.theta[3]),
+        "between": noise.correlation(0.0)[0, 1],
+        "at bound": list(noise.at_bound),
+    }
+
+
+def _row(row: Intervals) -> dict[str, Any]:
+    names = ("estimate", "deviation", "lower", "upper", "freedom")
+    return {
+        label: {name: getattr(row, name)[k] for name in names} for k, label in enumerate(row.labels)
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Turn arrays into lists; what is not finite into null."""
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, np.ndarray | list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, np.floating | float):
+        return float(value) if np.isfinite(value) else None
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _cells(row: Intervals) -> list[str]:
+    cells = []
+    for k, label in enumerate(row.labels):
+        _, unit, digits = SHOWN[label]
+        e, s, a, b = (
+            f"{x[k] / unit:.{digits}f}" for x in (row.estimate, row.deviation, row.lower, row.upper)
+        )
+        cells.append(f"{e} ± {s} [{a}, {b}]")
+    return cells
+
+
+def _page(done: Study, command: str) -> str:
+    environment = jinja2.Environment(autoescape=False, keep_trailing_newline=True)
+    environment.filters["two"] = lambda x: f"{x:.2f}"
+    fits = {}
+    for title, f in (("T⁰ = T_b", done.tied), ("T⁰ spun up", done.spun_up)):
+        fits[title] = _plain(_fit(f)) | {
+            "rows": {
+                "least squares, correlated noise": _cells(f.ordinary),
+                "least squares, white noise (warning)": _cells(f.white),
+                "generalised least squares": _cells(f.generalised),
+            }
+        }
+    labels = done.tied.ordinary.labels
+    shifts = [
+        {
+            "change": s.change,
+            "rmse": s.rmse,
+            "cells": [
+                (
+                    f"{s.estimate[k] / SHOWN[label][1]:.{SHOWN[label][2]}f}",
+                    f"{s.in_errors[k]:.1f}",
+                    f"{s.in_naive_errors[k]:.1f}",
+                )
+                for k, label in enumerate(labels)
+            ],
+        }
+        for s in done.shifts
+    ]
+    return environment.from_string(PAGE).render(
+        command=command,
+        case=done.case.title,
+        fits=fits,
+        shown=[SHOWN[label][0] for label in labels],
+        scores=list(zip(done.scores, done.scores_spun_up, strict=True)),
+        days=done.held_out.days.size,
+        held={"T⁰ = T_b": done.held_out, "spun up": done.held_out_spun_up},
+        reference=done.held_out.reference,
+        albedo=done.albedo,
+        shifts=shifts,
+        provenance=provenance(done.case.sources),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
