@@ -44,12 +44,17 @@ TOWER: dict[str, Quantity] = {
     "Qh": Quantity("Qh", "Q_h", "W m-2", "sensible heat flux, positive up", -2000.0, 2000.0),
     "Qle": Quantity("Qle", "Q_le", "W m-2", "latent heat flux, positive up", -2000.0, 2000.0),
     "SoilTemp": replace(OUTPUTS["SoilTemp"], lower=COLDEST, upper=HOTTEST),
+    "Wind_N": Quantity("Wind_N", "v", "m s-1", "wind towards the north", -100.0, 100.0),
+    "Wind_E": Quantity("Wind_E", "u", "m s-1", "wind towards the east", -100.0, 100.0),
 }
 """Variables of a tower file that can be read, with bounds of plausible values."""
 
 METHODS = ("sample", "mean")
 
-_UNITS = {"w/m2": "W m-2", "wm-2": "W m-2", "k": "K", "kelvin": "K", "degk": "K"}
+_UNITS = {
+    "w/m2": "W m-2", "wm-2": "W m-2", "k": "K", "kelvin": "K", "degk": "K",
+    "m/s": "m s-1", "ms-1": "m s-1",
+}  # fmt: skip
 """Spellings of units, without blanks and powers' signs, in lower case."""
 
 _CELSIUS = {"c", "°c", "degc", "celsius", "degreescelsius", "degreecelsius", "degreesc"}

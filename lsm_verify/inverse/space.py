@@ -230,6 +230,8 @@ class Space:
 
     def slope(self, u: Array) -> Array:
         """dp/du (..., P)."""
+        if not np.any(self.logarithmic):  # a middle may be zero then
+            return np.broadcast_to(self.scale, np.shape(u)).copy()
         factor = np.where(self.logarithmic, self.physical(u) / self.middle, np.ones_like(u))
         return np.asarray(factor * self.scale)
 
