@@ -62,8 +62,8 @@ class Smoothness:
     corner : float
         Where the L-curve is bent most (logarithmic axes), for comparison.
     choice : float
-        Where the evidence is largest: vertex of the parabola through the largest and its
-        neighbours, in the logarithm.
+        Where the evidence is largest, on a cubic spline through ln p over ln s, between the
+        neighbours of the largest that was tried.
     interval : (float, float)
         Central 95 % of the evidence over ln s, flat prior within the grid. It tells the record's
         uncertainty of s, not that of Laplace's approximation.
@@ -173,14 +173,11 @@ def _at_optimum(misfit: Misfit, here: Calibration, prior: Smooth) -> tuple[float
             "the evidence is not defined; fix a parameter, combine h and β, or give priors."
         )
     rows = len(r) - misfit.prior_right.size
-    matrix, _ = prior.rows(misfit.space)
-    scaled = matrix @ p
-    log_evidence = -0.5 * r @ r - np.sum(np.log(s)) - len(matrix) * np.log(prior.deviation)
-    return (
-        float(log_evidence),
-        float(r[:rows] @ r[:rows]),
-        float(scaled @ scaled) * (prior.deviation**2),
-    )
+    known = np.linalg.svd(J[rows:], compute_uv=False)
+    known = known[known > _noise(J[rows:]) * known[0]]
+    log_evidence = -0.5 * r @ r - np.sum(np.log(s)) + np.sum(np.log(known))
+    differences = prior.rows(misfit.space)[0] @ p * prior.deviation
+    return float(log_evidence), float(r[:rows] @ r[:rows]), float(differences @ differences)
 
 
 def _noise(J: Array) -> float:
@@ -197,14 +194,15 @@ def _grid(given: Any) -> Array:
 
 def _choose(x: Array, log_evidence: Array) -> tuple[float, tuple[float, float], bool]:
     """Return the most probable exp(x), its central interval, and whether it is at an end."""
+    from scipy.interpolate import CubicSpline
+
     k = int(np.argmax(log_evidence))
     at_edge = k in (0, x.size - 1)
-    best = float(x[k])
-    if not at_edge:
-        a, b, _ = np.polyfit(x[k - 1 : k + 2] - x[k], log_evidence[k - 1 : k + 2], 2)
-        best += float(-b / (2 * a))
-    fine = np.linspace(x[0], x[-1], 2001)
-    density = np.exp(np.interp(fine, x, log_evidence) - log_evidence[k])
+    curve = CubicSpline(x, log_evidence - log_evidence[k])
+    near = np.linspace(x[max(k - 1, 0)], x[min(k + 1, x.size - 1)], 2001)
+    best = float(x[k]) if at_edge else float(near[int(np.argmax(curve(near)))])
+    fine = np.linspace(x[0], x[-1], 20 * 2001)
+    density = np.exp(np.minimum(curve(fine), np.max(curve(near))))
     total = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2)])
     tails = ((1 - CREDIBLE) / 2, (1 + CREDIBLE) / 2)
     low, high = np.exp(np.interp(tails, total / total[-1], fine))
