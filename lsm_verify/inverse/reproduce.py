@@ -7,9 +7,10 @@ from pathlib import Path
 
 from lsm_verify.cases import load_case
 from lsm_verify.errors import InputError
-from lsm_verify.inverse import claims, experiments
+from lsm_verify.inverse import claims, experiments, field_claims
 from lsm_verify.inverse.claim import NOT_JUDGED, Claim
 from lsm_verify.inverse.experiments import Experiment, Tell
+from lsm_verify.inverse.phoenix_study import study
 
 ON_PHOENIX = (
     ("Phoenix", "At Phoenix λ, C and h(1+1/β) are reliably estimated."),
@@ -60,12 +61,18 @@ def reproduce(
     ]
     tell("twin: gradient through the published solver")
     found.append(claims.no_adjoint())
+    tell("twin: albedo per step from noisy records")
+    found.append(field_claims.in_time_by_gradients())
     try:
         case = load_case("phoenix", data=data)
     except InputError as error:
         found += [Claim(name, text, NOT_JUDGED, str(error)) for name, text in ON_PHOENIX]
         return _reproduction((one, two), found)
-    return _reproduction((one, two, experiments.run_case(case, tell)), found)
+    third = experiments.run_case(case, tell)
+    tell("phoenix: intervals, predictions, days held out")
+    seen = study(None if data is None else Path(data))
+    found += [field_claims.estimates(seen), field_claims.predictions(seen)]
+    return _reproduction((one, two, third), found)
 
 
 def _reproduction(runs: tuple[Experiment, ...], found: list[Claim]) -> Reproduction:
