@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -20,6 +21,7 @@ import numpy as np
 from lsm_verify import load_case
 from lsm_verify.files import write_text
 from lsm_verify.inverse.calibrate import calibrate
+from lsm_verify.inverse.identifiability import Identifiability
 from lsm_verify.inverse.identify import identify
 from lsm_verify.inverse.montecarlo import monte_carlo
 from lsm_verify.inverse.point import combined
@@ -33,6 +35,12 @@ TWINS = ("twin", "twin-one-depth")
 NOISE = (0.01, 0.05, 0.1)
 SEED = 0
 ITERATIONS = (150, 500, 2000, 8000)
+
+PUBLISHED = {
+    "twin": "twin_two_depths.csv",
+    "twin-one-depth": "twin_one_depth.csv",
+    "phoenix": "phoenix_5cm_15cm.csv",
+}
 
 H_SCALES = {
     "range 6-31": (6.0, 31.0),
@@ -69,12 +77,14 @@ def exact(draws: int, steps: int) -> dict[str, Any]:
 
 
 def spread(draws: int, steps: int) -> dict[str, Any]:
-    """Least squares on noisy twins against the Cramér-Rao bound."""
+    """Fit noisy twins by least squares and hold their spread against the Cramér-Rao bound."""
     found: dict[str, Any] = {}
+    seed = SEED
     for name in TWINS:
         for noise in NOISE:
+            seed += 1  # records of their own
             mc = monte_carlo(
-                combined(load_case(name)), observation_error=noise, seed=SEED, draws=draws
+                combined(load_case(name)), observation_error=noise, seed=seed, draws=draws
             )
             (ratio, ratio_error), (bias, bias_error) = mc.spread, mc.bias
             found.setdefault(name, {})[str(noise)] = {
@@ -140,10 +150,51 @@ def ensembles(draws: int, steps: int) -> dict[str, Any]:
             "singular values over the largest": (
                 told.singular_values / told.singular_values[0]
             ).tolist(),
-            "worst direction": told.directions[-1].words,
+            "worst direction": told.directions[0].words,
+            "published": _published(name, told, rows),
             "Adam": runs,
         }
     return found
+
+
+def _published(name: str, told: Identifiability, rows: Any) -> dict[str, Any] | None:
+    """Spread of the paper's own ends, where its tables are at hand."""
+    folder = os.environ.get("LSM_VERIFY_DATA")
+    path = Path(folder or "") / "published" / PUBLISHED[name]
+    if not folder or not path.is_file():
+        return None
+    table = np.genfromtxt(path, delimiter=",", names=True)
+    ends, begins = (_row(table, told.space.names, when) for when in ("final", "initial"))
+    ends_along, begins_along = (told.space.scaled(x) @ rows.T for x in (ends, begins))
+    k, j = (told.space.names.index(n) for n in ("thermal_conductivity", "volumetric_heat_capacity"))
+    return {
+        "correlation of λ and C over starts": float(np.corrcoef(ends[:, k], ends[:, j])[0, 1]),
+        "spread left along each direction, of the starts'": (
+            ends_along.std(axis=0) / begins_along.std(axis=0)
+        ).tolist(),
+        "share of the spread along the worst direction": float(
+            ends_along[:, -1].var() / ends_along.var(axis=0).sum()
+        ),
+    }
+
+
+def _row(table: Any, names: tuple[str, ...], when: str) -> Any:
+    columns = {
+        "albedo": "albedo",
+        "thermal_conductivity": "lambda",
+        "volumetric_heat_capacity": "C",
+        "bottom_temperature": "Tb",
+        "turbulent_transfer_coefficient": "h_combined",
+    }
+    known = {
+        name: table[f"{column}_{when}"]
+        for name, column in columns.items()
+        if f"{column}_{when}" in table.dtype.names
+    }
+    if "turbulent_transfer_coefficient" not in known:
+        h, beta = (table[f"{column}_{when}"] for column in ("h", "beta"))
+        known["turbulent_transfer_coefficient"] = h * (1 + 1 / beta)
+    return np.stack([known[name] for name in names], axis=1)
 
 
 def profiles(draws: int, steps: int) -> dict[str, Any]:

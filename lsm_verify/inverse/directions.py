@@ -22,6 +22,9 @@ see. Weak: they say less of it than the prior range, s < 1. Seen: the worst of w
 
 EPSILON = float(np.finfo(np.float64).eps)
 
+HALF = 0.5
+"""Between cosines that are 1 and those that are 0."""
+
 NAMED_SHARE, NAMED_MOST = 0.05, 4
 """Components of a direction that are named: of at least this share of the largest, at most so
 many. For reading only; the vector has them all."""
@@ -81,9 +84,9 @@ def without(basis: Array, known: Array) -> Array:
     """Rows of what a null space (k, P) holds beside known directions (j, P) in it."""
     if not len(known) or not len(basis):
         return basis
-    inside = known @ basis.T  # (j, k): coordinates of the known ones
+    inside = known @ basis.T  # (j, k): the known ones lie in the null space: cosines are 1, or 0
     _, s, rows = np.linalg.svd(inside)
-    return np.asarray(rows[int(np.count_nonzero(s > 0.5)) :] @ basis)
+    return np.asarray(rows[int(np.count_nonzero(s > HALF)) :] @ basis)
 
 
 def structural(parametrisation: Array, columns: NDArray[np.bool_]) -> Array:
