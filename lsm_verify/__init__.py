@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from lsm_verify.grid import Grid
     from lsm_verify.inputs import Objective
     from lsm_verify.inverse.calibrate import calibrate
+    from lsm_verify.inverse.identifiability import Identifiability
+    from lsm_verify.inverse.identify import identify
     from lsm_verify.inverse.priors import Normal, Smooth
     from lsm_verify.inverse.result import Calibration
     from lsm_verify.inverse.space import Unknown
@@ -38,6 +40,8 @@ _HOME = {
     "Grid": "lsm_verify.grid",
     "Objective": "lsm_verify.inputs",
     "calibrate": "lsm_verify.inverse.calibrate",
+    "Identifiability": "lsm_verify.inverse.identifiability",
+    "identify": "lsm_verify.inverse.identify",
     "Normal": "lsm_verify.inverse.priors",
     "Smooth": "lsm_verify.inverse.priors",
     "Calibration": "lsm_verify.inverse.result",
@@ -63,6 +67,7 @@ __all__ = [
     "Case",
     "Forcing",
     "Grid",
+    "Identifiability",
     "InputError",
     "Knots",
     "Location",
@@ -80,6 +85,7 @@ __all__ = [
     "Verdict",
     "calibrate",
     "gradient",
+    "identify",
     "load_case",
     "routes",
     "simulate",
