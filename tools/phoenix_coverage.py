@@ -22,8 +22,9 @@ import lsm_verify as lv
 from lsm_verify.files import replacing, write_text
 from lsm_verify.inverse.calibrate import calibrate
 from lsm_verify.inverse.coverage import KINDS, Coverage, cover, join
-from lsm_verify.inverse.intervals import Intervals, intervals, linearise, naive, noise_model
+from lsm_verify.inverse.intervals import Intervals, intervals, naive
 from lsm_verify.inverse.misfit import Misfit
+from lsm_verify.inverse.refit import linearise, noise_model
 from lsm_verify.inverse.reml import Restricted, fit_noise
 from lsm_verify.inverse.space import Space
 from lsm_verify.verify.provenance import provenance

@@ -8,17 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lsm_verify.inverse.intervals import (
-    ESTIMATORS,
-    Intervals,
-    intervals,
-    linearise,
-    naive,
-    noise_model,
-    refit,
-)
+from lsm_verify.inverse.intervals import ESTIMATORS, Intervals, intervals, naive
 from lsm_verify.inverse.misfit import Misfit
 from lsm_verify.inverse.noise import Noise
+from lsm_verify.inverse.refit import linearise, noise_model, refit
 from lsm_verify.inverse.reml import covariance, fit_noise
 from lsm_verify.validation import whole
 

@@ -26,14 +26,8 @@ from numpy.typing import NDArray
 
 from lsm_verify.errors import InputError, unknown
 from lsm_verify.inverse.misfit import Misfit
-from lsm_verify.inverse.noise import Noise, NoiseModel
-from lsm_verify.inverse.reml import (
-    Linear,
-    Restricted,
-    covariance,
-    derivatives,
-    fit_noise,
-)
+from lsm_verify.inverse.noise import Noise
+from lsm_verify.inverse.reml import Linear, Restricted, covariance, derivatives
 
 Array = NDArray[np.float64]
 
@@ -42,9 +36,6 @@ ESTIMATORS = ("ordinary", "generalised")
 LEAST_FREEDOM = 1.0
 """Least degrees of freedom: below one, Satterthwaite's match of two moments means nothing, and t
 has no mean; an interval that ends here is said to be at the limit."""
-
-STEPS = 60
-"""Of a refit, at most; 3 to 8 are usual."""
 
 
 @dataclass(frozen=True)
@@ -86,85 +77,6 @@ class Intervals:
         return (self.lower <= truth) & (truth <= self.upper)
 
 
-def linearise(misfit: Misfit, u: Array, values: Array | None = None) -> Linear:
-    """Return residuals (observed minus predicted) and Jacobian at scaled coordinates (P,).
-
-    ``values`` (series, steps + 1) replace the observed values; synthetic ones, say.
-    """
-    y, dy = misfit.evaluator.jacobian(np.asarray(u)[None])
-    seen = misfit.seen
-    observed = misfit.values if values is None else values
-    return Linear((observed - y[0])[seen], dy[0][seen], seen)
-
-
-def times_of(misfit: Misfit) -> Array:
-    """Return the times of the states [h]."""
-    return np.asarray(misfit.evaluator.case.forcing.elapsed / 3600.0)
-
-
-def noise_model(
-    misfit: Misfit, linear: Linear, components: tuple[str, ...] = ("quasi-periodic",)
-) -> NoiseModel:
-    """Return the form of the noise of a fit: its times, and the size of each series' residuals."""
-    r = np.full(linear.seen.shape, np.nan)
-    r[linear.seen] = linear.response
-    if np.any(np.all(np.isnan(r), axis=1)):
-        raise InputError("a series has no observation; leave it out of the case.")
-    return NoiseModel(times_of(misfit), np.sqrt(np.nanmean(r**2, axis=1)), components)
-
-
-def refit(
-    misfit: Misfit, u: Array, V: Array | None = None, values: Array | None = None
-) -> tuple[Array, Linear]:
-    """Fit the nonlinear model by least squares, in the metric of V (R, R) if given.
-
-    Trust-region least squares of SciPy within the bounds, from ``u``; each step is a linearised
-    generalised fit, iterated until the gradient vanishes to 1e-8 of its scale.
-    """
-    from scipy.linalg import cholesky, solve_triangular
-    from scipy.optimize import least_squares
-
-    if V is None:
-        root = np.sqrt(misfit.weights[misfit.seen])
-
-        def whiten(a: Array) -> Array:
-            return root * a if a.ndim == 1 else root[:, None] * a
-    else:
-        factor = cholesky(V, lower=True)
-
-        def whiten(a: Array) -> Array:
-            return np.asarray(solve_triangular(factor, a, lower=True))
-
-    last: dict[bytes, Linear] = {}
-
-    def at(point: Array) -> Linear:
-        key = point.tobytes()
-        if key not in last:
-            last.clear()
-            last[key] = linearise(misfit, point, values)
-        return last[key]
-
-    def residuals(point: Array) -> Array:
-        return whiten(-at(point).response)
-
-    def jacobian(point: Array) -> Array:
-        return whiten(at(point).design)
-
-    low, high = misfit.space.box
-    found = least_squares(
-        residuals,
-        np.clip(u, low, high),
-        jacobian,
-        bounds=(low, high),
-        xtol=1e-10,
-        ftol=1e-12,
-        gtol=1e-8,
-        tr_solver="exact",
-        max_nfev=STEPS,
-    )
-    return found.x, at(found.x)
-
-
 def intervals(
     misfit: Misfit,
     u: Array,
@@ -183,7 +95,7 @@ def intervals(
     u : (P,) array
         The estimate: of `refit` without V for ``ordinary``, with this noise's for the other.
     linear : Linear
-        Of `linearise` there.
+        Of `lsm_verify.inverse.refit.linearise` there.
     noise : Noise or Restricted
         Known, or estimated by `fit_noise`: then with the small-sample factors.
     estimator : str
@@ -240,43 +152,6 @@ def disagreement(ordinary: Intervals, generalised: Intervals) -> tuple[float, fl
     statistic = float(np.sum(along**2 / values[kept]))
     count = int(np.count_nonzero(kept))
     return statistic, float(chi2.sf(statistic, count)), count
-
-
-def generalise(
-    misfit: Misfit,
-    u: Array,
-    model: NoiseModel,
-    *,
-    values: Array | None = None,
-    rounds: int = 20,
-    settled: float = 1e-3,
-) -> tuple[Array, Linear, Restricted, int]:
-    """Refit and re-estimate the noise in turn until the estimate moves by < ``settled`` errors.
-
-    Returns
-    -------
-    estimate (P,), its linearisation, the noise, and the number of rounds taken
-
-    Raises
-    ------
-    InputError
-        If it does not settle.
-    """
-    linear = linearise(misfit, u, values)
-    start = None
-    for k in range(rounds):
-        noise = fit_noise(linear, model, start)
-        start = noise.noise.theta
-        V = covariance(noise.noise, linear)
-        point, linear = refit(misfit, u, V, values)
-        X = linear.design
-        error = np.sqrt(np.diag(np.linalg.inv(X.T @ np.linalg.solve(V, X))))
-        if np.all(np.abs(point - u) < settled * error):
-            return point, linear, noise, k + 1
-        u = point
-    raise InputError(
-        f"estimate and noise did not settle within {rounds} rounds; take estimator='ordinary'."
-    )
 
 
 def _small_sample(

@@ -10,17 +10,10 @@ from numpy.typing import NDArray
 
 from lsm_verify.cases import Case, load_case
 from lsm_verify.inverse.calibrate import calibrate
-from lsm_verify.inverse.intervals import (
-    Intervals,
-    disagreement,
-    generalise,
-    intervals,
-    linearise,
-    naive,
-    noise_model,
-)
+from lsm_verify.inverse.intervals import Intervals, disagreement, intervals, naive
 from lsm_verify.inverse.misfit import Misfit
-from lsm_verify.inverse.phoenix_predictions import HoldOut, Score, hold_out, predictions
+from lsm_verify.inverse.phoenix_hold_out import HoldOut, hold_out
+from lsm_verify.inverse.phoenix_predictions import Score, predictions
 from lsm_verify.inverse.phoenix_sensitivity import (
     Albedo,
     Shift,
@@ -29,6 +22,7 @@ from lsm_verify.inverse.phoenix_sensitivity import (
     tower_albedo,
 )
 from lsm_verify.inverse.profiles import calibrate_spun_up
+from lsm_verify.inverse.refit import generalise, linearise, noise_model
 from lsm_verify.inverse.reml import Restricted, fit_noise
 from lsm_verify.inverse.result import Calibration
 from lsm_verify.inverse.space import Space

@@ -13,18 +13,11 @@ import lsm_verify as lv
 from lsm_verify.errors import InputError
 from lsm_verify.inverse.calibrate import calibrate
 from lsm_verify.inverse.coverage import KINDS, cover
-from lsm_verify.inverse.intervals import (
-    disagreement,
-    generalise,
-    intervals,
-    linearise,
-    naive,
-    noise_model,
-    refit,
-)
+from lsm_verify.inverse.intervals import disagreement, intervals, naive
 from lsm_verify.inverse.misfit import Misfit
 from lsm_verify.inverse.noise import Noise, NoiseModel
 from lsm_verify.inverse.priors import Normal
+from lsm_verify.inverse.refit import generalise, linearise, noise_model, refit
 from lsm_verify.inverse.reml import Restricted, covariance, fit_noise
 from lsm_verify.inverse.space import Space
 

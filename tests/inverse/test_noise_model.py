@@ -69,7 +69,7 @@ class TestModel:
         theta = form.start
         theta[-2:] = np.log(1e-6)
         noise = Noise(form, theta)
-        faded = np.exp(-24 / 48)
+        faded = np.exp(-24 / 150)  # the search starts at the length of the record
         assert np.diag(noise.correlation(24.0)) == pytest.approx([faded] * 2, rel=1e-5)
 
     def test_draws_have_the_covariance_and_do_not_depend_on_their_number(self):

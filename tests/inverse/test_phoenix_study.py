@@ -16,7 +16,8 @@ from lsm_verify.errors import InputError
 from lsm_verify.forcing import Forcing
 from lsm_verify.inverse.calibrate import calibrate
 from lsm_verify.inverse.misfit import Misfit
-from lsm_verify.inverse.phoenix_predictions import daily_means, hold_out, predicted, predictions
+from lsm_verify.inverse.phoenix_hold_out import hold_out
+from lsm_verify.inverse.phoenix_predictions import daily_means, predicted, predictions
 from lsm_verify.inverse.phoenix_sensitivity import (
     before_window,
     deeper,
