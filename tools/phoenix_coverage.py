@@ -2,7 +2,7 @@
 
 Run from the repository: ``python tools/phoenix_coverage.py --data DIR`` simulates 1,000 data sets
 at the fit, with the noise that was fitted to its residuals, refits the nonlinear model to each and
-writes reports/phoenix_coverage.json (some eight minutes on one core), anew after every part.
+writes reports/phoenix_coverage.json (some ten minutes on one core), anew after every part.
 ``--go-on`` takes up an interrupted run from the file beside it. A test recomputes the first sets
 and compares.
 """
