@@ -19,14 +19,16 @@ from typing import Any
 import numpy as np
 
 from lsm_verify import load_case
+from lsm_verify.cases.phoenix import RANGES
 from lsm_verify.files import write_text
 from lsm_verify.inverse.calibrate import calibrate
 from lsm_verify.inverse.identifiability import Identifiability
 from lsm_verify.inverse.identify import identify
 from lsm_verify.inverse.montecarlo import monte_carlo
-from lsm_verify.inverse.point import combined
 from lsm_verify.inverse.profile import profile
 from lsm_verify.inverse.sampling import sample
+from lsm_verify.inverse.varying import combined
+from lsm_verify.parameters import COMBINED
 from lsm_verify.verify.provenance import provenance
 
 FILE = Path(__file__).parents[1] / "reports" / "identifiability.json"
@@ -62,7 +64,7 @@ def exact(draws: int, steps: int) -> dict[str, Any]:
         whole = identify(case, "truth", observation_error=NOISE[0])
         found[name] = {"apart": whole.to_json(), "joined": {}, "condition numbers": {}}
         for noise in NOISE:
-            joined = identify(combined(case), "truth", observation_error=noise)
+            joined = identify(combined(case, RANGES[COMBINED]), "truth", observation_error=noise)
             found[name]["joined"][str(noise)] = joined.to_json()
         for label, limits in H_SCALES.items():
             joined = identify(combined(case, limits), "truth", observation_error=1.0)
@@ -84,7 +86,10 @@ def spread(draws: int, steps: int) -> dict[str, Any]:
         for noise in NOISE:
             seed += 1  # records of their own
             mc = monte_carlo(
-                combined(load_case(name)), observation_error=noise, seed=seed, draws=draws
+                combined(load_case(name), RANGES[COMBINED]),
+                observation_error=noise,
+                seed=seed,
+                draws=draws,
             )
             (ratio, ratio_error), (bias, bias_error) = mc.spread, mc.bias
             found.setdefault(name, {})[str(noise)] = {
@@ -107,7 +112,7 @@ def ensembles(draws: int, steps: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in (*TWINS, "phoenix"):
         case = load_case(name)
-        case = combined(case) if name in TWINS else case
+        case = combined(case, RANGES[COMBINED]) if name in TWINS else case
         point: Any = "truth"
         if name == "phoenix":
             point = calibrate(case).parameters()
@@ -200,7 +205,10 @@ def _row(table: Any, names: tuple[str, ...], when: str) -> Any:
 def profiles(draws: int, steps: int) -> dict[str, Any]:
     """Profile likelihoods of λ, noise-free record, and of all unknowns of Phoenix."""
     found: dict[str, Any] = {}
-    asked = [(name, combined(load_case(name)), ["thermal_conductivity"], 0.05) for name in TWINS]
+    asked = [
+        (name, combined(load_case(name), RANGES[COMBINED]), ["thermal_conductivity"], 0.05)
+        for name in TWINS
+    ]
     phoenix = load_case("phoenix")
     asked.append(("phoenix", phoenix, list(phoenix.free), PHOENIX_NOISE))
     for name, case, names, noise in asked:

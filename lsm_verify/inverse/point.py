@@ -15,12 +15,8 @@ from lsm_verify.inverse.evaluate import Compose
 from lsm_verify.inverse.misfit import Misfit
 from lsm_verify.inverse.priors import Prior
 from lsm_verify.inverse.space import Space, Unknown
-from lsm_verify.parameters import COMBINED, SEPARATE
 
 Array = NDArray[np.float64]
-
-COMBINED_RANGE = (6.0, 31.0)
-"""Of h(1+1/β) [W m-2 K-1]: what the published starts of Phoenix span, see `cases.phoenix`."""
 
 Unknowns = Iterable[str] | Sequence[Unknown] | None
 
@@ -81,36 +77,3 @@ def _space(case: Case, unknowns: Unknowns, compose: Compose | None) -> Space:
     if compose is not None and given is None:
         raise InputError("compose needs unknowns: give a list of Unknown, or names.")
     return Space.of(case, given)
-
-
-def combined(case: Case, limits: tuple[float, float] = COMBINED_RANGE) -> Case:
-    """Return the case with h(1+1/β) free in place of h and β, which it alone enters as.
-
-    Parameters
-    ----------
-    limits : (float, float)
-        Its range [W m-2 K-1]; the default is that of the Phoenix case.
-
-    Raises
-    ------
-    InputError
-        If h and β are not both free.
-    """
-    if not set(SEPARATE) <= set(case.start):
-        raise InputError(
-            f"case {case.name} has free parameters {', '.join(case.free)}; h and β must be free."
-        )
-
-    def joined(values: Mapping[str, Any]) -> dict[str, Any]:
-        h, beta = (values[name] for name in SEPARATE)
-        rest = {name: value for name, value in values.items() if name not in SEPARATE}
-        return {COMBINED: h * (1 + 1 / beta), **rest}
-
-    ranges = {name: pair for name, pair in case.ranges.items() if name not in SEPARATE}
-    return replace(
-        case,
-        start=joined(case.start),
-        ranges={COMBINED: limits, **ranges},
-        truth=None if case.truth is None else joined(case.truth),
-        published=None if case.published is None else joined(case.published),
-    )

@@ -100,8 +100,10 @@ def varying(case: Case, name: str, form: Any = STEPS, *, range: Any = None) -> C
     )
 
 
-def combined(case: Case) -> Case:
+def combined(case: Case, limits: tuple[float, float] | None = None) -> Case:
     """Return a case with h(1+1/β) in the place of h and β, at every point and in the ranges.
+
+    ``limits`` are its range, where it is free; default: what the ranges of h and β let it be.
 
     Raises
     ------
@@ -138,7 +140,7 @@ def combined(case: Case) -> Case:
         truth=points.get("truth"),
         published=points.get("published"),
         fixed=fixed,
-        ranges={**ranges, COMBINED: (least, most)} if is_free else ranges,
+        ranges={**ranges, COMBINED: limits or (least, most)} if is_free else ranges,
     )
 
 

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from lsm_verify import load_case
+from lsm_verify.cases.phoenix import RANGES
 from lsm_verify.inverse.identify import identify
-from lsm_verify.inverse.point import combined
+from lsm_verify.inverse.varying import combined
+from lsm_verify.parameters import COMBINED
 
 SUMMARY = Path(__file__).parents[2] / "reports" / "identifiability.json"
 
@@ -42,7 +44,9 @@ def test_singular_values_and_bounds_are_those_measured(summary, name):
         )
     assert known["apart"]["directions"][0]["relative"] <= 1e-14
     for noise, stored in known["joined"].items():
-        found = identify(combined(load_case(name)), "truth", observation_error=float(noise))
+        found = identify(
+            combined(load_case(name), RANGES[COMBINED]), "truth", observation_error=float(noise)
+        )
         assert found.singular_values == pytest.approx(stored["singular_values"], rel=SAME)
         deviations = [b["deviation"] for b in stored["bounds"]]
         assert [b.deviation for b in found.bounds] == pytest.approx(deviations, rel=SAME)

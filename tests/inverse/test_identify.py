@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 
 from lsm_verify import InputError, Observations, Series, load_case
+from lsm_verify.cases.phoenix import RANGES
 from lsm_verify.inverse.identify import identify
-from lsm_verify.inverse.point import combined, misfit_at
+from lsm_verify.inverse.point import misfit_at
 from lsm_verify.inverse.priors import Normal
 from lsm_verify.inverse.space import Unknown
+from lsm_verify.inverse.varying import combined
+from lsm_verify.parameters import COMBINED
 
 EXACT = 1e-14
 """Singular value of an exact null direction over the largest, as the issue asks."""
@@ -86,7 +89,9 @@ def test_the_direction_is_exact_along_its_curve():
 
 def test_the_combination_has_the_bound_that_it_has_as_an_unknown():
     apart = at_truth("twin-one-depth")
-    together = identify(combined(load_case("twin-one-depth")), "truth", observation_error=NOISE)
+    together = identify(
+        combined(load_case("twin-one-depth"), RANGES[COMBINED]), "truth", observation_error=NOISE
+    )
     assert together.rank == 5
     (bound,) = apart.combinations
     assert bound.deviation == pytest.approx(together.bounds[0].deviation, rel=ALGEBRA)
@@ -96,7 +101,7 @@ def test_the_combination_has_the_bound_that_it_has_as_an_unknown():
 
 
 def test_bounds_are_those_of_the_inverse_information():
-    case = combined(load_case("twin"))
+    case = combined(load_case("twin"), RANGES[COMBINED])
     found = identify(case, "truth", observation_error=NOISE)
     J = found.jacobian / found.space.scale
     known = np.sqrt(np.diag(np.linalg.inv(J.T @ J)))
@@ -106,7 +111,7 @@ def test_bounds_are_those_of_the_inverse_information():
 
 
 def test_the_jacobian_is_that_of_differences():
-    case = combined(load_case("twin-one-depth"))
+    case = combined(load_case("twin-one-depth"), RANGES[COMBINED])
     found = identify(case, "truth", observation_error=NOISE)
     misfit, u = misfit_at(case, "truth", observation_error=NOISE)
     step = 1e-4
@@ -119,7 +124,7 @@ def test_the_jacobian_is_that_of_differences():
 
 def test_one_depth_is_ill_conditioned_and_two_are_not():
     one, two = (
-        identify(combined(load_case(name)), "truth", observation_error=NOISE)
+        identify(combined(load_case(name), RANGES[COMBINED]), "truth", observation_error=NOISE)
         for name in ("twin-one-depth", "twin")
     )
     assert one.condition_number == pytest.approx(680, rel=SCALES)
@@ -135,7 +140,7 @@ def test_one_depth_is_ill_conditioned_and_two_are_not():
 
 
 def test_the_change_in_words_is_the_change_of_predictions():
-    case = combined(load_case("twin-one-depth"))
+    case = combined(load_case("twin-one-depth"), RANGES[COMBINED])
     found = identify(case, "truth", observation_error=NOISE)
     misfit, u = misfit_at(case, "truth", observation_error=NOISE)
     row = found.directions[0].basis[0]
@@ -147,7 +152,7 @@ def test_the_change_in_words_is_the_change_of_predictions():
 
 
 def test_albedo_at_night_is_not_identifiable():
-    twin = combined(load_case("twin"))
+    twin = combined(load_case("twin"), RANGES[COMBINED])
     steps = twin.forcing.steps
 
     def spread(values):
@@ -180,7 +185,7 @@ def test_a_prior_bounds_what_observations_do_not():
 
 
 def test_fewer_observations_than_unknowns():
-    case = combined(load_case("twin"))
+    case = combined(load_case("twin"), RANGES[COMBINED])
     values = np.full(101, np.nan)
     values[[20, 40, 60]] = 290.0, 300.0, 295.0
     found = identify(
@@ -197,7 +202,7 @@ def test_fewer_observations_than_unknowns():
 
 def test_observations_that_nothing_moves():
     """Without sensitivity at all, and where one unknown alone has any."""
-    case = combined(load_case("twin"))
+    case = combined(load_case("twin"), RANGES[COMBINED])
     initial = np.full(101, np.nan)
     initial[0] = 293.0
     series = Series("soil_temperature", initial, depth=0.05)
@@ -216,11 +221,14 @@ def test_observations_that_nothing_moves():
 
 def test_a_constant_record_is_told():
     case = seen_by(
-        combined(load_case("twin")), Series("soil_temperature", np.full(101, 293.0), depth=0.05)
+        combined(load_case("twin"), RANGES[COMBINED]),
+        Series("soil_temperature", np.full(101, 293.0), depth=0.05),
     )
     found = identify(case, "truth", observation_error=NOISE)
     assert "soil_temperature at 0.05 m is 293 in all of its 101 values" in found.cautions[0]
-    assert not identify(combined(load_case("twin")), "truth", observation_error=NOISE).cautions
+    assert not identify(
+        combined(load_case("twin"), RANGES[COMBINED]), "truth", observation_error=NOISE
+    ).cautions
 
 
 def test_unknowns_of_ones_own_that_are_one_too_many():
@@ -268,7 +276,7 @@ def test_h_per_step_with_one_beta():
 
 
 def test_parameters_that_are_not_unknown_are_held_where_they_were_given():
-    case = combined(load_case("twin"))
+    case = combined(load_case("twin"), RANGES[COMBINED])
     alone = identify(case, "truth", ["thermal_conductivity"], observation_error=NOISE)
     among = identify(case, "truth", observation_error=NOISE)
     column = among.space.places["thermal_conductivity"]
@@ -294,4 +302,4 @@ def test_wrong_use(parameters, options, message):
 
 def test_combined_wants_h_and_beta():
     with pytest.raises(InputError, match="h and β must be free"):
-        combined(combined(load_case("twin")))
+        combined(combined(load_case("twin"), RANGES[COMBINED]))

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from lsm_verify import InputError, load_case
-from lsm_verify.cases.phoenix import phoenix
+from lsm_verify.cases.phoenix import RANGES, phoenix
 from lsm_verify.inverse.montecarlo import monte_carlo
-from lsm_verify.inverse.point import combined, misfit_at
+from lsm_verify.inverse.point import misfit_at
 from lsm_verify.inverse.posterior import LONG_ENOUGH, laplace
 from lsm_verify.inverse.priors import Normal
 from lsm_verify.inverse.sampling import sample
+from lsm_verify.inverse.varying import combined
+from lsm_verify.parameters import COMBINED
 
 NOISE = 0.05
 TWO = ["albedo", "thermal_conductivity"]
@@ -37,7 +39,7 @@ ERRORS = 5.0
 
 @pytest.fixture(scope="module")
 def case():
-    return combined(load_case("twin").window(40))
+    return combined(load_case("twin").window(40), RANGES[COMBINED])
 
 
 def emcee_or_skip():

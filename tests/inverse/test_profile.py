@@ -7,8 +7,11 @@ import pytest
 from scipy.stats import chi2
 
 from lsm_verify import InputError, load_case
-from lsm_verify.inverse.point import combined, misfit_at
+from lsm_verify.cases.phoenix import RANGES
+from lsm_verify.inverse.point import misfit_at
 from lsm_verify.inverse.profile import profile
+from lsm_verify.inverse.varying import combined
+from lsm_verify.parameters import COMBINED
 
 NOISE = 0.01
 
@@ -26,7 +29,7 @@ END = 1e-4
 
 @pytest.fixture(scope="module")
 def case():
-    return combined(load_case("twin").window(40))
+    return combined(load_case("twin").window(40), RANGES[COMBINED])
 
 
 @pytest.fixture(scope="module")
