@@ -36,8 +36,9 @@ from lsm_verify.inverse.change import locate_change
 from lsm_verify.inverse.drivers import linear
 from lsm_verify.inverse.misfit import Misfit
 from lsm_verify.inverse.priors import Prior
-from lsm_verify.inverse.recovery import synthetic
+from lsm_verify.inverse.recovery import bound, synthetic
 from lsm_verify.inverse.smoothness import Smoothness, choose_smoothness
+from lsm_verify.inverse.space import Space
 from lsm_verify.inverse.twins import NOISE, Experiment, experiment, in_time
 from lsm_verify.inverse.varying import combined
 from lsm_verify.parameters import COMBINED
@@ -154,7 +155,7 @@ def of_step_change(seeds: range, choices: int, located: int) -> tuple[dict[str, 
         ),
     }
     numbers |= {key: told(each, priors) for key, (each, priors) in found.items()}
-    numbers["others estimated, no prior"] = "not identifiable at any step"
+    numbers["others estimated, no prior"] = null_directions(unknown)
     changes = []
     for seed in range(located):
         record = synthetic(unknown, noise=NOISE, seed=seed).observations
@@ -172,6 +173,20 @@ def of_step_change(seeds: range, choices: int, located: int) -> tuple[dict[str, 
     numbers["truth"] = {"before": twins.BEFORE, "after": twins.AFTER, "step": twins.CHANGE}
     numbers["located"] = changes
     return numbers, found["others estimated, with prior"][0].runs[0]
+
+
+def null_directions(case: lv.Case) -> dict[str, Any]:
+    """Say what of a case's unknowns its observations cannot see at the truth, without priors."""
+    misfit = Misfit(case, Space.of(case), observation_error=NOISE)
+    J = misfit.residuals(misfit.space.scaled(misfit.space.flatten(case.truth or {})))[1]
+    s = np.linalg.svd(J, compute_uv=False)
+    known = bound(misfit, case.truth or {})
+    return {
+        "unknowns": len(s),
+        "null_directions": int(np.sum(s <= np.finfo(float).eps * max(J.shape) * s[0])),
+        "smallest_singular_values": (s[-3:] / s[0]).tolist(),
+        "identifiable": [x for x, yes in zip(known.labels, known.identifiable, strict=True) if yes],
+    }
 
 
 def of_wind(seeds: range) -> dict[str, Any]:
@@ -196,6 +211,7 @@ def of_wind(seeds: range) -> dict[str, Any]:
         "records": len(rows),
         "mean": [float(a.mean()), float(b.mean())],
         "spread": [float(a.std(ddof=1)), float(b.std(ddof=1))],
+        "standard_error": [float(x.std(ddof=1) / len(rows) ** 0.5) for x in (a, b)],
         "deviation": [float(deviation_a.mean()), float(deviation_b.mean())],
     }
 
@@ -336,7 +352,12 @@ def draw(content: dict[str, Any], albedo: dict[str, Any], coefficient: Any, path
         label="per step, smoothness chosen by the evidence",
     )  # fmt: skip
     axis.step(hours, twins.step_change(), where="mid", color="k", lw=1, label="truth")
-    axis.set(title="h(1+1/β), observed at 0 and 0.05 m", xlabel="hour", ylabel="W m⁻² K⁻¹")
+    axis.set(
+        title="h(1+1/β), observed at 0 and 0.05 m",
+        xlabel="hour",
+        ylabel="W m⁻² K⁻¹",
+        ylim=(13, 30),
+    )
     axis.legend(fontsize=7, loc="upper right")
     axis = axes[1, 1]
     error = axis.twinx()
@@ -393,8 +414,11 @@ over truths drawn from the prior; "expected at this truth" is √(bias² + varia
 {% for key, e in coefficient.items() if e is mapping and "rmse" in e -%}
 | {{ key }} | {{ e.records }} | {{ "%.3f ± %.3f"|format(e.rmse, e.standard_error) }} | {{ "%.3f"|format(e.spread) }} | {{ "%.3f"|format(e.bound) if e.bound else "not identifiable" }} | {{ "%.3f"|format(e.bayesian_bound) if e.priors else "" }} | {{ "%.3f"|format(e.expected) if e.priors else "" }} |
 {% endfor %}
-Per step, with α, λ, C and T_b unknown and no prior: {{ coefficient["others estimated, no prior"] }}
-(each step's standard deviation exceeds that of its range).
+{% set free = coefficient["others estimated, no prior"] -%}
+Per step, with α, λ, C and T_b unknown and no prior, {{ free.identifiable|join(", ") }} is all that is identifiable: {{ free.null_directions }} of
+{{ free.unknowns }} directions are null (smallest singular values {{ "%.0e, %.0e, %.0e"|format(*free.smallest_singular_values) }} of the largest). With the surface
+temperature observed, h(1+1/β) of every step closes that step's surface balance whatever α is, and whatever
+common factor λ and C have.
 
 As two values and a time, all others estimated, each of the 99 steps tried:
 
@@ -415,9 +439,9 @@ on the grid with the least true RMSE.
 {% endfor %}{% endfor %}
 ## h(1+1/β) = a + b · wind speed
 
-Twin, synthetic wind {{ "%.1f to %.1f"|format(wind.wind[0], wind.wind[2]) }} m s⁻¹, all others estimated, {{ wind.records }} records: a = {{ "%.3f"|format(wind.mean[0]) }}
-(truth {{ wind.truth[0] }}; spread {{ "%.3f"|format(wind.spread[0]) }}, predicted {{ "%.3f"|format(wind.deviation[0]) }}), b = {{ "%.4f"|format(wind.mean[1]) }} (truth {{ wind.truth[1] }}; spread
-{{ "%.4f"|format(wind.spread[1]) }}, predicted {{ "%.4f"|format(wind.deviation[1]) }}).
+Twin, synthetic wind {{ "%.1f to %.1f"|format(wind.wind[0], wind.wind[2]) }} m s⁻¹, all others estimated, {{ wind.records }} records: a = {{ "%.3f ± %.3f"|format(wind.mean[0], wind.standard_error[0]) }}
+(truth {{ wind.truth[0] }}; spread {{ "%.3f"|format(wind.spread[0]) }}, predicted {{ "%.3f"|format(wind.deviation[0]) }}), b = {{ "%.4f ± %.4f"|format(wind.mean[1], wind.standard_error[1]) }} (truth {{ wind.truth[1] }}; spread
+{{ "%.4f"|format(wind.spread[1]) }}, predicted {{ "%.4f"|format(wind.deviation[1]) }}); "±": standard error of the mean.
 {% if phoenix %}
 {{ phoenix.title }}; tower wind (mean over the step of the half-hours' speeds) {{ "%.1f to %.1f"|format(phoenix.wind[0], phoenix.wind[2]) }} m s⁻¹.
 

@@ -158,6 +158,22 @@ class TestRecovery:
             experiment, case, COMBINED, seeds=(0, 1)
         )
 
+    def test_because_it_absorbs_the_albedo(self):
+        """Change α, and h(1+1/β) of every step so that its surface balance stays: nothing is seen.
+
+        -dα K↓ - dH (T_0 - T_a) = 0. α does nothing else, so the direction is null to round-off.
+        """
+        case = in_time({COMBINED: step_change()})
+        misfit = Misfit(case, Space.of(case), observation_error=NOISE)
+        space = misfit.space
+        J = misfit.residuals(space.scaled(space.flatten(case.truth)))[1] / space.scale
+        surface = case.observations.series[0].values[1:]
+        along = np.zeros(space.size)
+        along[space.places["albedo"]] = 1.0
+        along[space.places[COMBINED]] = -case.forcing.SWdown / (surface - case.forcing.Tair)
+        cancelled = np.linalg.norm(J * along, axis=1)
+        assert np.linalg.norm(J @ along) < 1e-12 * np.linalg.norm(cancelled)
+
     def test_a_step_change_per_step(self):
         case = in_time({COMBINED: step_change()}, known=True)
         found = experiment(case, COMBINED, seeds=range(4), method="l-bfgs-b")
