@@ -126,7 +126,9 @@ def calibrate(
     if method == "adam" and (bounds or tuple(logarithmic)):
         raise InputError("Adam has neither bounds nor logarithms here; take l-bfgs-b.")
     count = whole("iterations", ITERATIONS[method] if iterations is None else iterations, 1)
-    space = _space(case, unknowns, compose, bounds, logarithmic)
+    space = Space.asked_for(
+        case, unknowns, composed=compose is not None, bounds=bounds, logarithmic=logarithmic
+    )
     begin = starts_of(case, space, starts, seed)
     options = {
         "starts": starts if starts is None or isinstance(starts, int | str) else "given",
@@ -209,23 +211,6 @@ def _minimise(
         return
     run = local.least_squares if method == "least-squares" else local.lbfgsb
     run(misfit, starts, outcomes, iterations=iterations, announce=announce)
-
-
-def _space(
-    case: Case,
-    unknowns: Iterable[str] | Sequence[Unknown] | None,
-    compose: Compose | None,
-    bounds: Bounds | None,
-    logarithmic: Iterable[str],
-) -> Space:
-    given = None if unknowns is None else list(unknowns)
-    if given and all(isinstance(each, Unknown) for each in given):
-        if bounds or tuple(logarithmic):
-            raise InputError("bounds and logarithms of your own unknowns stand in `Unknown`.")
-        return Space(given)  # type: ignore[arg-type]
-    if compose is not None and given is None:
-        raise InputError("compose needs unknowns: give a list of Unknown, or names.")
-    return Space.of(case, given, bounds=bounds, logarithmic=logarithmic)  # type: ignore[arg-type]
 
 
 def _fingerprint(

@@ -44,7 +44,7 @@ def misfit_at(
     InputError
         If a name or value is wrong, an unknown has no value or one outside of its bounds.
     """
-    space = _space(case, unknowns, compose)
+    space = Space.asked_for(case, unknowns, composed=compose is not None)
     given = dict(case.point(parameters) if isinstance(parameters, str) else parameters)
     held = {name: value for name, value in given.items() if name not in space.names}
     for name in held:
@@ -68,12 +68,3 @@ def misfit_at(
         priors=priors,
     )
     return misfit, space.scaled(row)
-
-
-def _space(case: Case, unknowns: Unknowns, compose: Compose | None) -> Space:
-    given: list[Any] | None = None if unknowns is None else list(unknowns)
-    if given and all(isinstance(each, Unknown) for each in given):
-        return Space(given)
-    if compose is not None and given is None:
-        raise InputError("compose needs unknowns: give a list of Unknown, or names.")
-    return Space.of(case, given)

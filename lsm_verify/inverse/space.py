@@ -191,6 +191,34 @@ class Space:
                 raise unknown("parameter among the unknowns", name, names)
         return cls([unknown_of(case, n, bounds.get(n), n in logarithmic) for n in names])
 
+    @classmethod
+    def asked_for(
+        cls,
+        case: Case,
+        unknowns: Iterable[str] | Iterable[Unknown] | None,
+        *,
+        composed: bool,
+        bounds: Bounds | None = None,
+        logarithmic: Iterable[str] = (),
+    ) -> Space:
+        """Return the space of what a user asks for: names, or unknowns of their own.
+
+        ``composed``: whether a function stands between the unknowns and the model.
+
+        Raises
+        ------
+        InputError
+            As `of`; if a function has no unknowns, or a user's own have bounds given beside them.
+        """
+        given: list[Any] | None = None if unknowns is None else list(unknowns)
+        if given and all(isinstance(each, Unknown) for each in given):
+            if bounds or tuple(logarithmic):
+                raise InputError("bounds and logarithms of your own unknowns stand in `Unknown`.")
+            return cls(given)
+        if composed and given is None:
+            raise InputError("compose needs unknowns: give a list of Unknown, or names.")
+        return cls.of(case, given, bounds=bounds, logarithmic=logarithmic)
+
     @property
     def labels(self) -> tuple[str, ...]:
         """One for every coordinate: the name, with an index where it has several."""

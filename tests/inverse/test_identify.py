@@ -298,8 +298,3 @@ def test_wrong_use(parameters, options, message):
     with pytest.raises(InputError) as caught:
         identify(load_case("twin"), parameters, **{"observation_error": NOISE, **options})
     assert message in str(caught.value)
-
-
-def test_combined_wants_h_and_beta():
-    with pytest.raises(InputError, match="h and β must be free"):
-        combined(combined(load_case("twin"), RANGES[COMBINED]))
