@@ -123,8 +123,7 @@ def combined(case: Case, limits: tuple[float, float] | None = None) -> Case:
                     f"values per step, or {COMBINED} itself."
                 )
         product = np.asarray(values[h]) * (1 + 1 / np.asarray(values[beta]))
-        rest = {k: v for k, v in case.point(point).items() if k not in SEPARATE}
-        points[point] = {**rest, COMBINED: product}
+        points[point] = _in_place(case.point(point), product)
     ends = [case.ranges.get(n, (case.fixed.get(n), case.fixed.get(n))) for n in SEPARATE]
     corners = [np.asarray(a) * (1 + 1 / np.asarray(b)) for a in ends[0] for b in ends[1]]
     least, most = (float(f([f(c) for c in corners])) for f in (np.min, np.max))
@@ -142,6 +141,17 @@ def combined(case: Case, limits: tuple[float, float] | None = None) -> Case:
         fixed=fixed,
         ranges={**ranges, COMBINED: limits or (least, most)} if is_free else ranges,
     )
+
+
+def _in_place(values: Mapping[str, Value], product: Array) -> dict[str, Value]:
+    """Put h(1+1/β) where the first of h and β stood, or at the end."""
+    found: dict[str, Value] = {}
+    for name, value in values.items():
+        if name not in SEPARATE:
+            found[name] = value
+        elif COMBINED not in found:
+            found[COMBINED] = product
+    return {**found, COMBINED: product}
 
 
 def in_form(value: Value, times: Array | None, ends: Array) -> Value:
