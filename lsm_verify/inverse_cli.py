@@ -99,7 +99,6 @@ def calibrate(
 
     from lsm_verify import files
     from lsm_verify.inverse.calibrate import calibrate as run
-    from lsm_verify.inverse.identify import identify
     from lsm_verify.inverse.priors import Normal
     from lsm_verify.models.simulation import write_netcdf
     from lsm_verify.report import calibration as report
@@ -145,21 +144,9 @@ def calibrate(
         progress(f"wrote {figure}")
     for note in loaded.notes:
         warn(note)
-    identified = None
-    if found.reached:
-        identified = identify(
-            loaded,
-            found.parameters(),
-            found.space.unknowns,
-            observation_error=1.0 if observation_error is None else observation_error,
-            priors=priors,
-        )
     known = observation_error is not None
     print_text(
-        page_of(
-            lambda page: report.show(found, page, identified, errors=known),
-            Console(highlight=False),
-        )
+        page_of(lambda page: report.show(found, page, errors=known), Console(highlight=False))
     )
     if found.interrupted:
         again = f"; go on with --resume --checkpoint {checkpoint}" if checkpoint else ""

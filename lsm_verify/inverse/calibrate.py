@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from lsm_verify.cases import Case
 from lsm_verify.errors import InputError, unknown
 from lsm_verify.inverse import adam, local
 from lsm_verify.inverse.evaluate import Compose
+from lsm_verify.inverse.identify import identified
 from lsm_verify.inverse.journal import Journal
-from lsm_verify.inverse.misfit import Misfit
+from lsm_verify.inverse.misfit import Misfit, direct
 from lsm_verify.inverse.outcome import Announce, Outcomes
 from lsm_verify.inverse.priors import Prior
 from lsm_verify.inverse.result import Calibration
@@ -29,6 +31,10 @@ METHODS = {
     "l-bfgs-b": "L-BFGS-B (SciPy), value and gradient",
     "adam": "Adam with the paper's rates and stopping rule, no bounds, all starts as one batch",
 }
+
+MOST_EXAMINED = 1000
+"""Unknowns up to which a result tells what the observations say of them: their Jacobian takes a run
+of the tangent for each."""
 
 ITERATIONS = {
     "least-squares": local.ITERATIONS,
@@ -55,6 +61,7 @@ def calibrate(
     stop_early: bool = True,
     checkpoint: Path | None = None,
     resume: bool = False,
+    examine: bool = True,
     threads: int | None = None,
     announce: Announce = lambda done, total, best: None,
 ) -> Calibration:
@@ -97,6 +104,9 @@ def calibrate(
         File that is kept up to date, atomically, to go on from.
     resume : bool
         Whether to go on from it: the result is that of an undisturbed run, to the last bit.
+    examine : bool
+        Whether to tell what the observations say of the unknowns at the best estimate, see
+        `lsm_verify.identify`; takes some runs of the tangent. Not done beyond `MOST_EXAMINED`.
     threads : int, optional
         Of the kernels; the result does not depend on it.
     announce : callable
@@ -169,7 +179,7 @@ def calibrate(
         for name in ("truth", "published")
         if (values := getattr(case, name)) is not None and set(space.names) <= set(values)
     }
-    return Calibration(
+    result = Calibration(
         case=case.name,
         title=case.title,
         method=method,
@@ -184,8 +194,13 @@ def calibrate(
         status=tuple(outcomes.status),
         options=options,
         sources=dict(case.sources),
-        **known,
+        truth=known.get("truth"),
+        published=known.get("published"),
     )
+    misfit.ask = direct  # what follows is no question of the minimiser: not for the journal
+    if not (examine and result.reached and space.size <= MOST_EXAMINED):
+        return result
+    return replace(result, identifiability=identified(misfit, outcomes.u[result.best]))
 
 
 def _minimise(

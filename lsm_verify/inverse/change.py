@@ -93,7 +93,7 @@ def locate_change(
             compose=compose,
             starts=start,
             observation_error=observation_error,
-            **options,
+            **{"examine": False, **options},
         )
         found.append(here)
         if here.reached:

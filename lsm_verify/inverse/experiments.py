@@ -122,7 +122,12 @@ def bias(
     for count in counts:
         tell(f"{case.name}: {count} iterations of Adam from 50 starts")
         result = calibrate(
-            case, starts="published", method="adam", iterations=count, stop_early=False
+            case,
+            starts="published",
+            method="adam",
+            iterations=count,
+            stop_early=False,
+            examine=False,
         )
         values = combined(result)["thermal_conductivity"]
         found[count] = float(values.mean()), float(values.std(ddof=1))

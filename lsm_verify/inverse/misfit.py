@@ -20,7 +20,8 @@ Array = NDArray[np.float64]
 Ask = Callable[[str, Array, Callable[[], tuple[Array, ...]]], tuple[Array, ...]]
 
 
-def _ask(kind: str, u: Array, compute: Callable[[], tuple[Array, ...]]) -> tuple[Array, ...]:
+def direct(kind: str, u: Array, compute: Callable[[], tuple[Array, ...]]) -> tuple[Array, ...]:
+    """Ask the model itself."""
     return compute()
 
 
@@ -50,7 +51,7 @@ class Misfit:
         threads: int | None = None,
         observation_error: Any = 1.0,
         priors: Sequence[Prior] = (),
-        ask: Ask = _ask,
+        ask: Ask = direct,
     ) -> None:
         series = case.observations.series
         sigma = finite("observation_error", as_array("observation_error", observation_error))

@@ -207,6 +207,7 @@ def estimate_in_time(
         raise unknown(f"free parameter of case {case.name}", name, case.free)
     if not isinstance(start, Knots) and np.shape(start) != (case.forcing.steps,):
         raise InputError(f"{name} does not vary in time in case {case.name}; see `varying`.")
+    options = {"examine": False, **options}
     found = calibrate(case, observation_error=observation_error, priors=priors, **options)
     if not found.reached:
         raise InputError(f"no estimate of {name} was reached: {found.status[0]}.")

@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsm_verify import __version__
+from lsm_verify.inverse.directions import NO_EFFECT, STRUCTURAL
+from lsm_verify.inverse.directions import UNSEEN as NOT_SEEN
+from lsm_verify.inverse.identifiability import Identifiability
 from lsm_verify.inverse.outcome import INTERRUPTED, NO_SOLUTION
 from lsm_verify.inverse.space import Space
 from lsm_verify.parameters import Value
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 FORMAT = "lsm-verify calibration 1"
+
+UNSEEN = (NO_EFFECT, STRUCTURAL, NOT_SEEN)
+"""Kinds of directions along which an estimate is no number."""
 
 AT_BOUND = 1e-9
 """Distance from a bound, in units of the scale, within which an estimate lies on it."""
@@ -51,6 +57,8 @@ class Calibration:
         Data files used: name to SHA-256.
     truth, published : (P,) array, optional
         Known values.
+    identifiability : Identifiability, optional
+        What the observations say of the unknowns at the best estimate.
     """
 
     case: str
@@ -69,6 +77,15 @@ class Calibration:
     sources: dict[str, str] = field(default_factory=dict)
     truth: Array | None = None
     published: Array | None = None
+    identifiability: Identifiability | None = None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What cannot be told apart or not be seen, in words, and what else a reader must know."""
+        if self.identifiability is None:
+            return ()
+        unseen = [d.words for d in self.identifiability.directions if d.kind in UNSEEN]
+        return (*unseen, *self.identifiability.cautions)
 
     @property
     def best(self) -> int:
@@ -138,6 +155,10 @@ class Calibration:
             "published": None if self.published is None else _plain(self.published),
             "best": self.best,
             "interrupted": self.interrupted,
+            "warnings": list(self.warnings),
+            "identifiability": (
+                None if self.identifiability is None else self.identifiability.to_json()
+            ),
             "starts": rows,
         }
 
@@ -185,6 +206,7 @@ class Calibration:
                 "source": f"lsm-verify {__version__}",
                 "best_start": self.best,
                 "interrupted": int(self.interrupted),
+                "warnings": "; ".join(self.warnings),
                 **{f"sha256_{name}": digest for name, digest in self.sources.items()},
             },
         )

@@ -139,7 +139,10 @@ def choose_smoothness(
         every = [*priors, Smooth(name, float(grid[k]), order)]
         start = {"starts": found[-1].parameters()} if found else {}
         here = calibrate(
-            case, observation_error=observation_error, priors=every, **{**options, **start}
+            case,
+            observation_error=observation_error,
+            priors=every,
+            **{"examine": False, **options, **start},
         )
         misfit = Misfit(case, here.space, observation_error=observation_error, priors=every)
         rows.append(_at_optimum(misfit, here, Smooth(name, float(grid[k]), order)))

@@ -8,6 +8,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from lsm_verify.inverse.directions import WEAK
 from lsm_verify.inverse.identifiability import Identifiability
 from lsm_verify.inverse.result import Calibration
 from lsm_verify.report.text import print_line
@@ -20,21 +21,10 @@ TOLD = 4
 """Directions that are told."""
 
 
-def show(
-    found: Calibration,
-    console: Console,
-    identified: Identifiability | None = None,
-    *,
-    errors: bool = False,
-) -> None:
-    """Print what was estimated, from how many starts, how each ended, and what can be told.
+def show(found: Calibration, console: Console, *, errors: bool = False) -> None:
+    """Print what was estimated, from how many starts, how each ended, and what cannot be told.
 
-    Parameters
-    ----------
-    identified : Identifiability, optional
-        Of the best estimate; directions that the observations do not see are told.
-    errors : bool
-        Whether its observation error is one, so that standard errors can be shown.
+    ``errors``: whether the observation error is one, so that standard errors can be shown.
     """
     print_line(console, f"{found.case}: {found.title}")
     count = len(found.start)
@@ -46,7 +36,8 @@ def show(
     if not found.reached:
         print_line(console, "NO ESTIMATE  the model has no solution at any start")
         return
-    console.print(_table(found, identified if errors else None))
+    identified = found.identifiability if errors else None
+    console.print(_table(found, identified))
     best = found.best
     print_line(
         console,
@@ -61,27 +52,23 @@ def show(
             console,
             f"at a bound: {', '.join(hits[:8])}; the observations ask for values beyond it",
         )
+    for words in _told(found, weak=errors):
+        print_line(console, words)
     if identified is not None:
-        for words in _told(identified, "weak" if errors else ""):
-            print_line(console, words)
-        if errors:
-            print_line(
-                console,
-                "standard errors: Cramér-Rao bounds for independent observation errors; of "
-                "correlated ones they promise too much",
-            )
+        print_line(
+            console,
+            "standard errors: Cramér-Rao bounds for independent observation errors; of correlated "
+            "ones they promise too much",
+        )
 
 
-def _told(identified: Identifiability, also: str) -> list[str]:
-    """Directions in words: those that are not seen, and weak ones where the error is known."""
-    kinds = ("structural", "no effect", "unseen", also)
-    words = [d.words for d in identified.directions if d.kind in kinds]
+def _told(found: Calibration, *, weak: bool) -> list[str]:
+    """Warnings; and of which directions the observations say less than the prior range."""
+    words = list(found.warnings)
+    if weak and found.identifiability is not None:
+        words += [d.words for d in found.identifiability.directions if d.kind == WEAK]
     more = len(words) - TOLD
-    return [
-        *words[:TOLD],
-        *([f"and {more} directions more"] if more > 0 else []),
-        *identified.cautions,
-    ]
+    return [*words[:TOLD], *([f"and {more} more, see --json"] if more > 0 else [])]
 
 
 def _table(found: Calibration, identified: Identifiability | None) -> Table:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from lsm_verify.inverse import outcome
 from lsm_verify.inverse.calibrate import METHODS, calibrate
 from lsm_verify.inverse.priors import Normal
 from lsm_verify.inverse.space import Unknown
+from lsm_verify.observations import Observations, Series
 
 TWIN = 1e-9
 """What the issue asks of least squares on the exact series, relative."""
@@ -274,6 +276,39 @@ def test_starts_are_seeded(twin):
     assert np.all(first.start != other.start)
     low, high = (np.array([r[k] for r in twin.ranges.values()]) for k in (0, 1))
     assert np.all((first.start >= low) & (first.start <= high))
+
+
+def seen(case, values, weights=1.0):
+    """A case with one observed series at 0.05 m."""
+    series = Series("soil_temperature", values, depth=0.05, weights=weights)
+    return replace(case, observations=Observations((series,)))
+
+
+def test_what_cannot_be_told_is_said_with_the_result(twin):
+    record = twin.observations.series[1].values
+    full = calibrate(twin)
+    assert any("only through h(1+1/β)" in words for words in full.warnings)
+    few = calibrate(seen(twin, np.where(np.arange(101) % 40 == 20, record, np.nan)))
+    assert any("3 observations for 6 unknowns" in words for words in few.warnings)
+    assert few.identifiability.rank <= 3
+    constant = calibrate(seen(twin, np.full(101, 293.0)))
+    assert any("never moves" in words for words in constant.warnings)
+    for found in (full, few, constant):
+        assert found.to_json()["warnings"] == list(found.warnings)
+        assert found.to_dataset().attrs["warnings"]
+    dark = replace(twin.forcing, SWdown=np.zeros(100))
+    night = calibrate(replace(twin, forcing=dark), ["albedo", "bottom_temperature"])
+    assert any("albedo" in words for words in night.warnings)
+    assert calibrate(twin, examine=False).identifiability is None
+
+
+def test_observations_that_are_none_are_refused(twin):
+    with pytest.raises(InputError, match="nothing is observed"):
+        seen(twin, np.full(101, np.nan))
+    with pytest.raises(InputError, match="nothing is observed"):
+        seen(twin, np.full(101, 293.0), weights=0.0)
+    with pytest.raises(InputError, match="101 are wanted"):
+        seen(twin, np.full(140, 293.0))
 
 
 @pytest.mark.parametrize(
