@@ -69,11 +69,15 @@ def estimates(study: Study) -> Claim:
 def predictions(study: Study) -> Claim:
     """Judge: longwave, soil heat flux and turbulent flux are predicted.
 
-    Predicted means: the bias lies within two standard errors of itself and of the parameters.
+    Supported: no bias beyond two of its standard errors. With qualification: none beyond that and
+    what the uncertainty of the parameters lets be expected.
     """
     scores = [s for s in study.scores if s.quantity in CLAIMED]
-    right = [_unbiased(s) for s in scores]
-    verdict: Verdict = SUPPORTED if all(right) else QUALIFIED if any(right) else REFUTED
+    verdict: Verdict = REFUTED
+    if all(_within(s, s.bias_error) for s in scores):
+        verdict = SUPPORTED
+    elif all(_within(s, float(np.hypot(s.bias_error, s.parameters))) for s in scores):
+        verdict = QUALIFIED
     told = "; ".join(
         f"{s.quantity}: bias {s.bias:.3g} ± {s.bias_error:.2g}, RMSE {s.rmse:.3g} {s.unit}, "
         f"{s.parameters:.2g} from the parameters' uncertainty, correlation {s.correlation:.2f}"
@@ -93,8 +97,8 @@ def predictions(study: Study) -> Claim:
     )
 
 
-def _unbiased(score: Score) -> bool:
-    return bool(abs(score.bias) <= 2 * np.hypot(score.bias_error, score.parameters))
+def _within(score: Score, error: float) -> bool:
+    return abs(score.bias) <= 2 * error
 
 
 def in_time_by_gradients() -> Claim:

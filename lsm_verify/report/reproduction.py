@@ -58,7 +58,7 @@ def markdown(claims: Sequence[Claim], about: Mapping[str, Any], figures: Mapping
     for claim in claims:
         lines += [
             "",
-            f"## {claim.name[0].upper()}{claim.name[1:]}: {claim.verdict}",
+            f"## {claim.name}: {claim.verdict}",
             "",
             claim.evidence,
             "",

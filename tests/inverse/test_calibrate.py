@@ -1,5 +1,6 @@
 """Estimates reach what they should, whoever minimises; a calibration that is cut off goes on."""
 
+import csv
 import json
 import os
 import random
@@ -15,10 +16,10 @@ import pytest
 from lsm_verify.cases import load_case
 from lsm_verify.errors import InputError
 from lsm_verify.inverse import journal as journal_
-from lsm_verify.inverse import outcome
+from lsm_verify.inverse import outcome, starts
 from lsm_verify.inverse.calibrate import METHODS, calibrate
 from lsm_verify.inverse.priors import Normal
-from lsm_verify.inverse.space import Unknown
+from lsm_verify.inverse.space import Space, Unknown
 from lsm_verify.observations import Observations, Series
 
 TWIN = 1e-9
@@ -334,6 +335,23 @@ def test_observations_that_are_none_are_refused(twin):
 def test_wrong_questions_are_refused(twin, options, message):
     with pytest.raises(InputError, match=message):
         calibrate(twin, **options)
+
+
+@pytest.mark.phoenix
+@pytest.mark.parametrize(
+    "name, table, columns",
+    [
+        ("twin", "twin_two_depths.csv", ["albedo", "h", "beta", "lambda", "C", "Tb"]),
+        ("phoenix", "phoenix_5cm_15cm.csv", ["h_combined", "lambda", "C", "Tb"]),
+    ],
+)
+def test_published_starts_are_those_of_the_papers_tables(name, table, columns, published_dir):
+    case = load_case(name)
+    with (published_dir / table).open() as file:
+        rows = list(csv.DictReader(file))
+    wanted = np.array([[float(row[f"{c}_initial"]) for c in columns] for row in rows])
+    # The tables have six digits.
+    np.testing.assert_allclose(starts.published(case, Space.of(case)), wanted, rtol=5e-6)
 
 
 def test_published_starts_are_those_of_the_papers_unknowns():
