@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 
 from lsm_verify.errors import InputError, unknown
 from lsm_verify.inverse.misfit import Misfit
-from lsm_verify.inverse.outcome import CONVERGED, EXHAUSTED, NO_SOLUTION, Announce, Outcomes
+from lsm_verify.inverse.outcome import (
+    CONVERGED,
+    EXHAUSTED,
+    INTERRUPTED,
+    NO_SOLUTION,
+    Announce,
+    Outcomes,
+)
 from lsm_verify.inverse.space import Space
 from lsm_verify.parameters import COMBINED
 
@@ -74,8 +81,28 @@ def minimise(
 
     The loss is the mean square misfit, to which priors are added in proportion: its size does not
     matter to Adam but for its ε (1e-8), which the paper's gradient by C is not far above.
-    A start that has stopped stays where it is; ``outcomes`` has its last point.
+    A start that has stopped stays where it is; ``outcomes`` has its last point, or its best if it
+    is interrupted.
     """
+    best = Outcomes.begin(starts)
+    try:
+        _descend(misfit, starts, outcomes, best, learning_rates, iterations, stop_early, announce)
+    except KeyboardInterrupt:
+        cut = np.array(outcomes.status) == INTERRUPTED
+        outcomes.u[cut], outcomes.value[cut] = best.u[cut], best.value[cut]
+        raise
+
+
+def _descend(
+    misfit: Misfit,
+    starts: Array,
+    outcomes: Outcomes,
+    best: Outcomes,
+    learning_rates: Array,
+    iterations: int,
+    stop_early: bool,
+    announce: Announce,
+) -> None:
     import torch
 
     space = misfit.space
@@ -94,8 +121,11 @@ def minimise(
             here = torch.stack(columns, 1).numpy()
         value, slope = misfit.value(space.scaled(here))
         failed = active & ~np.isfinite(value)
-        outcomes.u[active] = space.scaled(here)[active]
-        outcomes.value[active] = value[active]
+        good = active & ~failed
+        outcomes.u[good] = space.scaled(here)[good]
+        outcomes.value[good] = value[good]
+        better = good & (value < best.value)
+        best.u[better], best.value[better] = outcomes.u[better], value[better]
         outcomes.iterations[active] = done
         outcomes.evaluations[active] += 1
         _close(outcomes, failed, NO_SOLUTION)
@@ -107,7 +137,7 @@ def minimise(
             settled &= np.all(step <= PARAMETER_CHANGE * np.abs(last), axis=1)
             _close(outcomes, active & settled, CONVERGED)
             active &= ~settled
-        announce(done, iterations, float(np.min(outcomes.value)))
+        announce(done, iterations, float(np.min(best.value)))
         if done == iterations or not np.any(active):
             break
         last, before = here, loss

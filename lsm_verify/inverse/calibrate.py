@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +17,7 @@ from lsm_verify.cases import Case
 from lsm_verify.errors import InputError, unknown
 from lsm_verify.inverse import adam, local
 from lsm_verify.inverse.evaluate import Compose
-from lsm_verify.inverse.identify import identified
+from lsm_verify.inverse.identify import cautions, identified
 from lsm_verify.inverse.journal import Journal
 from lsm_verify.inverse.misfit import Misfit, direct
 from lsm_verify.inverse.outcome import Announce, Outcomes
@@ -77,7 +78,7 @@ def calibrate(
         ``least-squares``, ``l-bfgs-b`` or ``adam``.
     route : str
         Route of the gradient, see `lsm_verify.routes`. Least squares take the Jacobian of the
-        fused kernels' tangent whatever it is.
+        fused kernels' tangent and no other.
     starts : None, int, "published", mapping(s) or (B, P) array
         Where to start: the case's start, so many seeded draws from the ranges, the paper's 50, or
         values.
@@ -135,6 +136,11 @@ def calibrate(
         raise InputError(f"rates are Adam's; method {method} has none.")
     if method == "adam" and (bounds or tuple(logarithmic)):
         raise InputError("Adam has neither bounds nor logarithms here; take l-bfgs-b.")
+    if method == "least-squares" and route != "fused":
+        raise InputError(
+            f"route={route!r}: least squares take the Jacobian of the fused tangent; leave the "
+            "route out, or take l-bfgs-b or adam."
+        )
     count = whole("iterations", ITERATIONS[method] if iterations is None else iterations, 1)
     space = Space.asked_for(
         case, unknowns, composed=compose is not None, bounds=bounds, logarithmic=logarithmic
@@ -142,11 +148,11 @@ def calibrate(
     begin = starts_of(case, space, starts, seed)
     options = {
         "starts": starts if starts is None or isinstance(starts, int | str) else "given",
-        "seed": seed,
+        "seed": whole("seed", seed, 0),
         "iterations": count,
         "bounds": [[_finite(a), _finite(b)] for a, b in zip(space.least, space.most, strict=True)],
         "logarithmic": [u.name for u in space.unknowns if u.logarithmic],
-        "priors": [repr(prior) for prior in priors],
+        "priors": [_plain_prior(prior) for prior in priors],
         "observation_error": np.asarray(observation_error, dtype=float).tolist(),
     }
     if method == "adam":
@@ -168,17 +174,16 @@ def calibrate(
     )
     scaled = space.scaled(begin)
     outcomes = Outcomes.begin(scaled)
+    known = _known(case, space)
+    interrupted = False
     try:
         _minimise(method, misfit, scaled, outcomes, count, rates, stop_early, announce)
     except KeyboardInterrupt:
-        pass  # `outcomes` says which starts were not finished
+        interrupted = True  # `outcomes` says which starts were not finished
     finally:
         journal.write()
-    known = {
-        name: space.flatten(values)
-        for name in ("truth", "published")
-        if (values := getattr(case, name)) is not None and set(space.names) <= set(values)
-    }
+    misfit.ask = direct  # what follows is no question of the minimiser: not for the journal
+    there = np.isfinite(outcomes.value)
     result = Calibration(
         case=case.name,
         title=case.title,
@@ -186,9 +191,9 @@ def calibrate(
         route=route,
         space=space,
         start=begin,
-        estimate=space.physical(outcomes.u),
+        estimate=np.where(there[:, None], space.physical(outcomes.u), np.nan),
         value=outcomes.value,
-        mean_square=np.where(np.isfinite(outcomes.value), misfit.mean_square(outcomes.u), np.nan),
+        mean_square=np.where(there, misfit.mean_square(outcomes.u), np.nan),
         iterations=outcomes.iterations,
         evaluations=outcomes.evaluations,
         status=tuple(outcomes.status),
@@ -196,11 +201,38 @@ def calibrate(
         sources=dict(case.sources),
         truth=known.get("truth"),
         published=known.get("published"),
+        cautions=(*([journal.trouble] if journal.trouble else []), *cautions(misfit)),
     )
-    misfit.ask = direct  # what follows is no question of the minimiser: not for the journal
-    if not (examine and result.reached and space.size <= MOST_EXAMINED):
+    if not examine or not result.reached:
         return result
-    return replace(result, identifiability=identified(misfit, outcomes.u[result.best]))
+    return _examined(result, misfit, outcomes.u[result.best], interrupted=interrupted)
+
+
+def _examined(result: Calibration, misfit: Misfit, u: Any, *, interrupted: bool) -> Calibration:
+    """Add what the observations say of the unknowns, or why that is not looked at."""
+    reason = "it was interrupted" if interrupted else ""
+    if misfit.space.size > MOST_EXAMINED:
+        reason = f"{misfit.space.size} are more than {MOST_EXAMINED}"
+    if not reason:
+        try:
+            return replace(result, identifiability=identified(misfit, u))
+        except KeyboardInterrupt:
+            reason = "that was interrupted"
+        except InputError as error:
+            reason = str(error)
+    told = f"what the observations say of the unknowns was not examined: {reason}"
+    return replace(result, cautions=(*result.cautions, told))
+
+
+def _known(case: Case, space: Space) -> dict[str, Any]:
+    """Known values of the unknowns, where the case has them in the same form."""
+    found = {}
+    for name in ("truth", "published"):
+        values = getattr(case, name)
+        if values is not None and set(space.names) <= set(values):
+            with contextlib.suppress(InputError):
+                found[name] = space.flatten(values)
+    return found
 
 
 def _minimise(
@@ -243,6 +275,11 @@ def _fingerprint(
         digest.update(np.ascontiguousarray(array, dtype=np.float64).tobytes())
     digest.update(" ".join([*space.labels, *sorted(inputs.parameters)]).encode())
     return digest.hexdigest()
+
+
+def _plain_prior(prior: Prior) -> dict[str, Any]:
+    fields = {name: np.asarray(value).tolist() for name, value in vars(prior).items()}
+    return {"kind": type(prior).__name__, **fields}
 
 
 def _finite(x: float) -> float | None:

@@ -81,7 +81,8 @@ class Experiment:
 
 def combined(found: Calibration) -> dict[str, Array]:
     """Estimates by name, (starts,) each, h and β as h(1+1/β)."""
-    rows = {name: found.estimate[:, place] for name, place in found.space.places.items()}
+    ended = np.isfinite(found.value)
+    rows = {name: found.estimate[ended, place] for name, place in found.space.places.items()}
     values = {name: rows[name][:, 0] for name in found.space.names if rows[name].shape[1] == 1}
     if set(SEPARATE) <= set(values):
         h, beta = (values.pop(name) for name in SEPARATE)
@@ -162,6 +163,8 @@ def against_published(experiment: Experiment) -> tuple[float, float]:
 
 
 def worst_error(found: Calibration, case: Case) -> float:
-    """Largest relative error of any identifiable parameter over all starts."""
+    """Largest relative error of any parameter over all starts; infinite if one has no estimate."""
+    if not np.all(np.isfinite(found.value)):
+        return float(np.inf)
     wanted = truth(case)
     return max(float(np.max(np.abs(v / wanted[n] - 1))) for n, v in combined(found).items())

@@ -124,7 +124,7 @@ def identified(misfit: Misfit, u: Array) -> Identifiability:
         covariance=covariance,
         blind=blind,
         roundoff=roundoff,
-        cautions=_cautions(misfit),
+        cautions=cautions(misfit),
     )
     if compose is not None or not set(SEPARATE) <= set(misfit.space.names):
         return found
@@ -200,7 +200,8 @@ def _combinations(found: Identifiability) -> tuple[Bound, ...]:
     )
 
 
-def _cautions(misfit: Misfit) -> tuple[str, ...]:
+def cautions(misfit: Misfit) -> tuple[str, ...]:
+    """Say what the numbers of observations and unknowns tell without a run of the model."""
     found = []
     if misfit.count < misfit.space.size:
         found.append(

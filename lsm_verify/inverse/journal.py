@@ -54,6 +54,7 @@ class Journal:
         self.known = self.next = 0
         self.written = time.monotonic()
         self.every = EVERY
+        self.trouble = ""
         if path is None:
             if resume:
                 raise InputError("there is no checkpoint to resume from; give its file.")
@@ -100,24 +101,34 @@ class Journal:
             )
 
     def write(self) -> None:
-        """Write all entries under a temporary name, and move the file."""
+        """Write all entries under a temporary name, and move the file.
+
+        A file that cannot be written does not end what it was to protect: ``trouble`` says so.
+        """
         if self.path is None:
             return
         began = time.monotonic()
+        try:
+            self._write(self.path)
+            self.trouble = ""
+        except InputError as error:
+            self.trouble = f"the checkpoint is not up to date: {error}"
+        self.written = time.monotonic()
+        self.every = max(EVERY, (self.written - began) / SHARE)
+
+    def _write(self, path: Path) -> None:
         head = {
             "format": FORMAT,
             "fingerprint": self.fingerprint,
             "entries": [[kind, [a.shape for a in arrays]] for kind, arrays in self.entries],
         }
         numbers = [a.ravel() for _, arrays in self.entries for a in arrays]
-        with replacing(self.path) as temporary, temporary.open("wb") as file:
+        with replacing(path) as temporary, temporary.open("wb") as file:
             np.savez(
                 file,
                 head=np.frombuffer(json.dumps(head).encode(), dtype=np.uint8),
                 numbers=np.concatenate([np.zeros(0), *numbers]),
             )
-        self.written = time.monotonic()
-        self.every = max(EVERY, (self.written - began) / SHARE)
 
     def _read(self, path: Path) -> None:
         try:

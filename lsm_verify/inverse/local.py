@@ -27,6 +27,11 @@ TOLERANCE = 4e-16
 record is fitted as far as round-off lets it. SciPy takes none below 2.2e-16."""
 
 
+REDUCTION, GRADIENT = 10 * float(np.finfo(np.float64).eps), 1e-10
+"""Where L-BFGS-B stops: a step that lowers the objective by less than its rounding, in units of the
+objective or 1; a gradient by scaled coordinates below this."""
+
+
 def least_squares(
     misfit: Misfit,
     starts: Array,
@@ -93,6 +98,8 @@ def lbfgsb(
         def both(point: Array) -> tuple[float, Array]:
             F, slope = misfit.value(point[None])
             seen.take(point, float(F[0]))
+            if not np.isfinite(F[0]):  # its line search cannot step back from there
+                raise _NoSolutionHereError
             return float(F[0]), slope[0]
 
         low, high = misfit.space.box
@@ -102,7 +109,12 @@ def lbfgsb(
             jac=True,
             method="L-BFGS-B",
             bounds=list(zip(low, high, strict=True)),
-            options={"maxiter": iterations, "maxfun": 20 * iterations, "ftol": 0.0, "gtol": 1e-10},
+            options={
+                "maxiter": iterations,
+                "maxfun": 20 * iterations,
+                "ftol": REDUCTION,
+                "gtol": GRADIENT,
+            },
         )
         status = CONVERGED if found.status == 0 else EXHAUSTED if found.status == 1 else STALLED
         return status, int(found.nit)
@@ -121,8 +133,9 @@ class _Seen:
         self.outcomes, self.b = outcomes, b
 
     def take(self, u: Array, value: float) -> None:
+        """Note a value; one that is not finite ends a start that has no other."""
         self.outcomes.evaluations[self.b] += 1
-        if not np.isfinite(value):
+        if not np.isfinite(value) and not np.isfinite(self.outcomes.value[self.b]):
             raise _NoSolutionHereError
         if value < self.outcomes.value[self.b]:
             self.outcomes.value[self.b] = value
@@ -137,7 +150,7 @@ def _each(
     announce: Announce,
 ) -> None:
     low, high = misfit.space.box
-    inside = np.clip(starts, low, high)
+    inside = np.clip(starts, low, high)  # rounding alone can lie outside: see `starts_of`
     for b, u in enumerate(inside):
         try:
             outcomes.status[b], outcomes.iterations[b] = run(_Seen(outcomes, b), u)

@@ -18,7 +18,7 @@ CONVERGED, EXHAUSTED, STALLED, NO_SOLUTION, INTERRUPTED = (
     "interrupted",
 )
 """Why a start ended. Stalled: the minimiser gave up before its tolerances were met. No solution:
-the model has none at the start, or where the minimiser went."""
+the model has none at the start, or where the minimiser went; the best point before is kept."""
 
 Announce = Callable[[int, int, float], None]
 """Called with what is done, what there is to do, and the least misfit so far."""
@@ -28,8 +28,9 @@ Announce = Callable[[int, int, float], None]
 class Outcomes:
     """Ends of all starts, filled in as they come; what is missing was not begun.
 
-    ``u`` (B, P) scaled coordinates, the best that were seen; ``value`` (B,) of the objective
-    there; ``iterations``, ``evaluations`` (B,); ``status`` of every start.
+    ``u`` (B, P) scaled coordinates, the best that were seen (of Adam, which does not go downhill
+    alone, the last; the best if it is interrupted); ``value`` (B,) of the objective there, infinite
+    where none is known; ``iterations``, ``evaluations`` (B,); ``status`` of every start.
     """
 
     u: Array

@@ -55,6 +55,8 @@ class Score:
     parameters : float
         Root mean square of the prediction's standard deviation that comes from the parameters',
         to first order; not-a-number where no covariance was given.
+    bias_parameters : float
+        Standard deviation of the bias that comes from them: that of the mean, not of single values.
     """
 
     quantity: str
@@ -67,6 +69,7 @@ class Score:
     bias_error: float
     correlation: float
     parameters: float
+    bias_parameters: float
 
 
 def tower_series(
@@ -220,9 +223,11 @@ def _score(
         raise InputError(f"{against} has no values in the window; choose another.")
     e = error[there]
     days = daily_means(error)
-    spread = np.nan
+    spread = of_mean = np.nan
     if covariance is not None:
         part = dy[1:][there]
+        mean = part.mean(axis=0)
+        of_mean = float(np.sqrt(mean @ covariance @ mean))
         spread = float(np.sqrt(np.mean(np.einsum("tp,pq,tq->t", part, covariance, part))))
     return Score(
         quantity=quantity,
@@ -235,6 +240,7 @@ def _score(
         bias_error=float(np.std(days, ddof=1) / np.sqrt(days.size)),
         correlation=float(np.corrcoef(y[1:][there], observed[1:][there])[0, 1]),
         parameters=spread,
+        bias_parameters=of_mean,
     )
 
 

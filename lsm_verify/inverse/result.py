@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from lsm_verify import __version__
 from lsm_verify.inverse.directions import NO_EFFECT, STRUCTURAL
 from lsm_verify.inverse.directions import UNSEEN as NOT_SEEN
 from lsm_verify.inverse.identifiability import Identifiability
-from lsm_verify.inverse.outcome import INTERRUPTED, NO_SOLUTION
+from lsm_verify.inverse.outcome import INTERRUPTED
 from lsm_verify.inverse.space import Space
 from lsm_verify.parameters import Value
 from lsm_verify.quantities import PARAMETERS
@@ -42,7 +43,8 @@ class Calibration:
     space : Space
         The unknowns.
     start, estimate : (B, P) array
-        Rows in the order of the space, in the parameters' units.
+        Rows in the order of the space, in the parameters' units; estimates are not-a-number where
+        a start has none.
     value : (B,) array
         The objective ½ Σ w r²/σ² + priors at the estimates; infinite where none was reached.
     mean_square : (B,) array
@@ -59,6 +61,8 @@ class Calibration:
         Known values.
     identifiability : Identifiability, optional
         What the observations say of the unknowns at the best estimate.
+    cautions : tuple of str
+        What else a reader must know.
     """
 
     case: str
@@ -78,14 +82,15 @@ class Calibration:
     truth: Array | None = None
     published: Array | None = None
     identifiability: Identifiability | None = None
+    cautions: tuple[str, ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What cannot be told apart or not be seen, in words, and what else a reader must know."""
+        """What a reader must know, and what cannot be told apart or not be seen, in words."""
         if self.identifiability is None:
-            return ()
+            return self.cautions
         unseen = [d.words for d in self.identifiability.directions if d.kind in UNSEEN]
-        return (*unseen, *self.identifiability.cautions)
+        return (*self.cautions, *unseen)
 
     @property
     def best(self) -> int:
@@ -100,7 +105,7 @@ class Calibration:
     @property
     def reached(self) -> bool:
         """Whether any start has an estimate."""
-        return bool(np.any(np.isfinite(self.value))) and set(self.status) != {NO_SOLUTION}
+        return bool(np.any(np.isfinite(self.value)))
 
     @property
     def rmse(self) -> Array:
@@ -178,8 +183,15 @@ class Calibration:
                 if u.times is not None:
                     coordinates[f"{u.name}_time"] = (dims[1], u.times, {"units": "s"})
             about = PARAMETERS.get(u.name)
-            attributes = {"units": u.unit, "long_name": about.description if about else u.name}
+            attributes: dict[str, Any] = {
+                "units": u.unit,
+                "long_name": about.description if about else u.name,
+            }
             place = self.space.places[u.name]
+            for known in ("truth", "published"):
+                row = getattr(self, known)
+                if row is not None:
+                    attributes[known] = row[place]
             for suffix, rows, what in (
                 ("", self.estimate, "estimate"),
                 ("_initial", self.start, "start"),
@@ -193,6 +205,9 @@ class Calibration:
             "evaluations": (self.evaluations, "evaluations of the model", "1"),
             "status": (np.array(self.status), "why the start ended", ""),
         }
+        coordinates["unknown"] = list(self.space.labels)
+        about_bound = {"long_name": "whether the estimate lies on a bound, or beyond it"}
+        variables["at_bound"] = (("start", "unknown"), self.at_bound.astype(np.int8), about_bound)
         for name, (values, text, unit) in per_start.items():
             about_it = {"long_name": text} | ({"units": unit} if unit else {})
             variables[name] = (("start",), values, about_it)
@@ -205,6 +220,7 @@ class Calibration:
                 "route": self.route,
                 "source": f"lsm-verify {__version__}",
                 "best_start": self.best,
+                "options": json.dumps(self.options),
                 "interrupted": int(self.interrupted),
                 "warnings": "; ".join(self.warnings),
                 **{f"sha256_{name}": digest for name, digest in self.sources.items()},

@@ -215,6 +215,8 @@ class Space:
             if bounds or tuple(logarithmic):
                 raise InputError("bounds and logarithms of your own unknowns stand in `Unknown`.")
             return cls(given)
+        if given and any(isinstance(each, Unknown) for each in given):
+            raise InputError("unknowns are names or Unknown, not both; give one kind.")
         if composed and given is None:
             raise InputError("compose needs unknowns: give a list of Unknown, or names.")
         return cls.of(case, given, bounds=bounds, logarithmic=logarithmic)
@@ -267,9 +269,12 @@ class Space:
     def box(self) -> tuple[Array, Array]:
         """Bounds in scaled coordinates, (P,) each."""
         with np.errstate(invalid="ignore", divide="ignore"):
-            safe = np.where(self.logarithmic & (self.least / self.middle <= 0), np.nan, self.least)
-            low, high = self.scaled(safe), self.scaled(self.most)
-        return np.where(np.isnan(low), -np.inf, low), high
+            # The sign of a logarithmic unknown is fixed: a bound on the other side is none.
+            low, high = (
+                self.scaled(np.where(self.logarithmic & (end / self.middle <= 0), np.nan, end))
+                for end in (self.least, self.most)
+            )
+        return np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)
 
     # ---------------------------------------------------------- rows and names
 

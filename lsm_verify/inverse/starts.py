@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -76,7 +77,8 @@ def starts_of(case: Case, space: Space, asked: Any, seed: int) -> Array:
     ----------
     asked : None, int, "published", mapping, sequence of mappings or (B, P) array
         None: the case's start, else the middle of the ranges; a number: so many seeded draws from
-        the ranges; mappings: parameters by name; an array: rows in the order of the space.
+        the ranges, as far as the bounds let; mappings: parameters by name; an array: rows in the
+        order of the space.
 
     Raises
     ------
@@ -84,14 +86,20 @@ def starts_of(case: Case, space: Space, asked: Any, seed: int) -> Array:
         If it is none of these, does not fit or lies outside of the bounds.
     """
     if asked is None:
-        known = set(space.names) <= set(case.start)
-        rows = [space.flatten(case.start) if known else space.middle]
+        rows = [_known_start(case, space)]
     elif asked == PUBLISHED if isinstance(asked, str) else False:
-        return published(case, space)
+        rows = list(published(case, space))
     elif isinstance(asked, int | np.integer) and not isinstance(asked, bool):
         rng = np.random.default_rng(whole("seed", seed, 0))
-        low = np.concatenate([np.ravel(u.lower) for u in space.unknowns])
-        high = np.concatenate([np.ravel(u.upper) for u in space.unknowns])
+        lower = np.concatenate([np.ravel(u.lower) for u in space.unknowns])
+        upper = np.concatenate([np.ravel(u.upper) for u in space.unknowns])
+        low, high = np.maximum(lower, space.least), np.minimum(upper, space.most)
+        if np.any(low >= high):
+            k = int(np.argmax(low >= high))
+            raise InputError(
+                f"the range of {space.labels[k]}, {lower[k]:g} to {upper[k]:g}, lies outside of "
+                "its bounds; give starts."
+            )
         rows = list(low + (high - low) * rng.random((whole("starts", int(asked), 1), space.size)))
     elif isinstance(asked, dict):
         rows = [space.flatten(asked)]
@@ -116,3 +124,11 @@ def starts_of(case: Case, space: Space, asked: Any, seed: int) -> Array:
             f"{space.most[k]:g}."
         )
     return found
+
+
+def _known_start(case: Case, space: Space) -> Array:
+    """Return the case's start, where it has the unknowns in their form, else the middle."""
+    if set(space.names) <= set(case.start):
+        with contextlib.suppress(InputError):
+            return space.flatten(case.start)
+    return space.middle

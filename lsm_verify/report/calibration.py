@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 from rich.console import Console
@@ -48,10 +49,10 @@ def show(found: Calibration, console: Console, *, errors: bool = False) -> None:
         label for label, hit in zip(found.space.labels, found.at_bound[best], strict=True) if hit
     ]
     if hits:
-        print_line(
-            console,
-            f"at a bound: {', '.join(hits[:8])}; the observations ask for values beyond it",
-        )
+        what, why = "at a bound", "the observations ask for values beyond it"
+        if found.method == "adam":
+            what, why = "outside of what is physical", "Adam has no bounds; least-squares has"
+        print_line(console, f"{what}: {', '.join(hits[:8])}; {why}")
     for words in _told(found, weak=errors):
         print_line(console, words)
     if identified is not None:
@@ -105,7 +106,14 @@ def _table(found: Calibration, identified: Identifiability | None) -> Table:
                 *(f"{getattr(found, name)[k]:.6g}" for name in known),
                 u.unit,
             )
+    for b in found.identifiability.combinations if found.identifiability else ():
+        error = [_error(b.deviation)] if identified else []
+        table.add_row(b.label, f"{b.value:.8g}", *error, *_blank(many, known), b.unit)
     return table
+
+
+def _blank(many: bool, known: Sequence[str]) -> list[str]:
+    return [""] * (2 * many + len(known))
 
 
 def _error(deviation: float) -> str:

@@ -79,5 +79,28 @@ def test_h_and_beta_are_told_apart_by_nothing(runs):
     assert claims.coefficients(told).verdict == REFUTED
 
 
+def test_an_unknown_that_is_not_identifiable_is_no_success(runs):
+    two = runs[1]
+    blind = np.zeros((1, two.exact.space.size))
+    blind[0, two.exact.space.places["thermal_conductivity"]] = 1.0
+    hidden = tuple(
+        replace(found, blind=np.vstack([found.blind, blind])) for found in two.identified
+    )
+    found = claims.two_depths(replace(two, identified=hidden))
+    assert found.verdict == REFUTED
+    assert "thermal_conductivity: not identifiable" in found.evidence
+
+
+def test_a_paper_that_is_not_repeated_is_a_qualification(runs):
+    found = claims.two_depths(moved(runs[1], "adam", thermal_conductivity=3.0))
+    assert found.verdict == QUALIFIED
+    assert "does not repeat" in found.evidence
+
+
+def test_another_stencil_refutes_the_physics(runs, monkeypatch):
+    monkeypatch.setattr(claims, "_stencil_difference", lambda: 5.0)
+    assert claims.physics(runs[1]).verdict == REFUTED
+
+
 def test_gradient_of_another_route_is_held_against_the_adjoint():
     assert claims.no_adjoint(("adjoint", "autograd")).verdict == SUPPORTED

@@ -6,7 +6,7 @@ import pytest
 
 from lsm_verify.cases import load_case
 from lsm_verify.cli import run
-from lsm_verify.inverse import claims, experiments, field_claims, reproduce
+from lsm_verify.inverse import claims, experiments, field_claims
 from lsm_verify.inverse.claim import NOT_JUDGED, QUALIFIED, SUPPORTED, Claim
 
 
@@ -70,7 +70,3 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path, capsys):
     assert (code, out) == (2, "")
     assert "cannot make" in err
     assert err.count("\n") == 1
-
-
-def test_all_claims_of_the_paper_have_a_judge():
-    assert {name for name, _ in reproduce.ON_PHOENIX} == {"Phoenix", "predictions"}

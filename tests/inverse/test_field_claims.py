@@ -1,0 +1,54 @@
+"""The judges of the field study and of parameters in time, on both sides of their limits."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from lsm_verify.inverse import field_claims
+from lsm_verify.inverse.claim import QUALIFIED, REFUTED, SUPPORTED
+from lsm_verify.inverse.phoenix_predictions import Score
+
+
+def score(quantity, bias, bias_error=1.0, bias_parameters=3.0):
+    return Score(
+        quantity=quantity,
+        unit="W m-2",
+        against="tower",
+        count=150,
+        mean=100.0,
+        bias=bias,
+        rmse=10.0,
+        bias_error=bias_error,
+        correlation=0.9,
+        parameters=50.0,
+        bias_parameters=bias_parameters,
+    )
+
+
+@pytest.mark.parametrize(
+    "bias, verdict", [(1.9, SUPPORTED), (2.1, QUALIFIED), (6.3, QUALIFIED), (6.4, REFUTED)]
+)
+def test_a_bias_is_held_against_its_own_error_and_that_of_the_parameters(bias, verdict):
+    """2 · 1 = 2 and 2 · √(1² + 3²) = 6.32; what single values scatter by (50) does not count."""
+    names = (*field_claims.CLAIMED, "outgoing longwave with the reflected (1-ε)LWdown")
+    scores = (score(names[0], bias), *(score(name, 0.0) for name in names[1:]))
+    found = field_claims.predictions(SimpleNamespace(scores=scores))
+    assert found.verdict == verdict
+    assert f"{bias:.3g}" in found.evidence
+
+
+@pytest.mark.parametrize(
+    "rmse, bound, verdict",
+    [(0.0071, 0.007, SUPPORTED), (0.0085, 0.007, REFUTED), (0.0101, 0.009, REFUTED)],
+)
+def test_a_recovery_is_held_against_its_bound_and_the_limit(monkeypatch, rmse, bound, verdict):
+    run = SimpleNamespace(
+        limits=(bound,),
+        rmse=rmse,
+        standard_error=0.01,
+        runs=(1, 2),
+        bound=SimpleNamespace(seen=np.zeros(100, bool)),
+    )
+    monkeypatch.setattr(field_claims, "experiment", lambda *_, **__: run)
+    assert field_claims.in_time_by_gradients().verdict == verdict
