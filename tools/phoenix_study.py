@@ -48,13 +48,13 @@ Made by `{{ command }}`; the numbers are in `phoenix.json`, a test recomputes a 
 {% for name, cells in f.rows.items() -%}
 | {{ name }} |{% for c in cells %} {{ c }} |{% endfor %}
 {% endfor %}
-Do least squares and generalised least squares agree? χ² {{ "%.1f"|format(f.hausman) }} with {{ f.directions }} degrees of freedom, probability {{ "%.1g"|format(f.probability) }}. Noise: standard deviation {{ f.noise["deviation"]|map("two")|join(" and ") }} K, coherence {{ "%.0f"|format(f.noise["coherence"]) }} h{{ " (its bound: the record)" if f.noise["at bound"] }}, correlation of the depths {{ "%.2f"|format(f.noise["between"]) }}.
+Do least squares and generalised least squares agree? Their difference, one noise for both, has χ² {{ "%.1f"|format(f.agreement.statistic) }} in {{ f.agreement.directions }} directions; with the noise's {{ "%.1f"|format(f.agreement.freedom) }} degrees of freedom a larger one has probability {{ "%.2g"|format(f.agreement.probability) }}. Noise: standard deviation {{ f.noise["deviation"]|map("two")|join(" and ") }} K, coherence {{ "%.0f"|format(f.noise["coherence"]) }} h{{ " (its bound: the record)" if f.noise["at bound"] }}, correlation of the depths {{ "%.2f"|format(f.noise["between"]) }}.
 
 {% endfor -%}
 White-noise intervals are a warning, not a result: they hold the truth far less often than they say
 ([phoenix_coverage.json](phoenix_coverage.json)). Six days of errors that repeat daily are few
-independent samples. Where the two estimators disagree, the error is the model's and no interval of
-either covers it.
+independent samples. Where the two estimators disagree, the model or the form of the noise is wrong;
+the test does not say which.
 
 ## Predictions against the tower
 
@@ -136,9 +136,7 @@ def _fit(f: Fit) -> dict[str, Any]:
         "rmse": f.calibration.rmse[f.calibration.best],
         "rmse_published": f.rmse_published,
         "residuals": asdict(f.residuals),
-        "hausman": f.hausman,
-        "probability": f.probability,
-        "directions": f.directions,
+        "agreement": asdict(f.agreement),
         "rounds": f.rounds,
         "noise": _noise(f),
         "intervals": {

@@ -33,7 +33,7 @@ def estimates(study: Study) -> Claim:
     named = [k for k, label in enumerate(values.labels) if label != "bottom_temperature"]
     relative = {values.labels[k]: float(values.deviation[k] / values.estimate[k]) for k in named}
     told = sum(r <= USEFUL for r in relative.values())
-    agree = fit.probability >= AGREE
+    agree = fit.agreement.probability >= AGREE
     verdict: Verdict = SUPPORTED if told == len(relative) and agree else REFUTED
     if told and verdict == REFUTED:
         verdict = QUALIFIED
@@ -49,8 +49,9 @@ def estimates(study: Study) -> Claim:
         "Independent errors would promise "
         + ", ".join(f"± {fit.white.deviation[k]:.2g}" for k in named)
         + f". Generalised least squares {'agree' if agree else 'do not agree'} with least squares "
-        f"(probability {fit.probability:.1g}): "
-        f"{'' if agree else 'part of the misfit is the model, not noise. '}"
+        f"(probability {fit.agreement.probability:.2g})"
+        f"{'. ' if agree else ': the model or the form of the noise is wrong. '}"
+        "All of it for a noise that is coherent no longer than the record. "
         f"Started from a spun-up profile instead of T⁰ = T_b, h(1+1/β) becomes {started:.3g}. "
         "Soil temperatures are digitised from the published figure."
     )
@@ -65,7 +66,7 @@ def estimates(study: Study) -> Claim:
             "deviations_of_independent_errors": dict(
                 zip(labels, fit.white.deviation.tolist(), strict=True)
             ),
-            "probability_of_agreement": fit.probability,
+            "probability_of_agreement": fit.agreement.probability,
         },
         "python tools/phoenix_study.py",
     )

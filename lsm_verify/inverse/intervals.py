@@ -2,8 +2,8 @@
 
 Two estimators. ``ordinary``: weighted least squares, as calibrated; the noise V enters its
 covariance, A V Aᵀ with A = (Xᵀ W X)⁻¹ Xᵀ W. ``generalised``: least squares in the metric of V,
-covariance (Xᵀ V⁻¹ X)⁻¹, smaller where V is right; where the model leaves something out, V hides it
-and the estimate may go elsewhere: `disagreement` tests that.
+covariance (Xᵀ V⁻¹ X)⁻¹, smaller where V is right; where the model leaves something out, or V is
+wrong, the estimate may go elsewhere: `disagreement` tests that.
 
 Where V was estimated, intervals are those of Student's t with degrees of freedom such that the
 variance's own uncertainty is that of a chi-squared variable (Satterthwaite), and the generalised
@@ -37,6 +37,10 @@ LEAST_FREEDOM = 1.0
 """Least degrees of freedom: below one, Satterthwaite's match of two moments means nothing, and t
 has no mean; an interval that ends here is said to be at the limit."""
 
+APART = 1e-6
+"""Least variance of the estimators' difference, relative to the ordinary estimator's, at which the
+difference can be tested: below, the covariance's condition number, up to 1e9, leaves no digit."""
+
 
 @dataclass(frozen=True)
 class Intervals:
@@ -57,7 +61,9 @@ class Intervals:
     covariance : (P, P) array
         Of the scaled coordinates.
     freedom : (P,) array
-        Degrees of freedom; infinite where the noise is known.
+        Degrees of freedom; infinite where the noise is known, at least ``LEAST_FREEDOM``.
+    converged : bool
+        Whether the search for the noise ended by its tolerance; true where the noise is known.
     """
 
     labels: tuple[str, ...]
@@ -71,10 +77,39 @@ class Intervals:
     upper: Array
     covariance: Array
     freedom: Array
+    converged: bool = True
+
+    @property
+    def at_limit(self) -> tuple[str, ...]:
+        """Names of the unknowns whose degrees of freedom are at ``LEAST_FREEDOM``."""
+        pairs = zip(self.labels, self.freedom, strict=True)
+        return tuple(label for label, freedom in pairs if freedom <= LEAST_FREEDOM)
 
     def cover(self, truth: Array) -> NDArray[np.bool_]:
         """Whether each interval holds ``truth`` (P,), in the parameters' units."""
         return (self.lower <= truth) & (truth <= self.upper)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Whether least squares and generalised least squares differ by more than the noise allows.
+
+    Attributes
+    ----------
+    statistic : float
+        dᵀ Var(d)⁻¹ d of their difference d.
+    directions : int
+        Its numerator's degrees of freedom: the number of unknowns P.
+    freedom : float
+        Its denominator's: those of the noise; infinite where it is known.
+    probability : float
+        Of a larger statistic, if model and form of the noise are right: statistic/P as F.
+    """
+
+    statistic: float
+    directions: int
+    freedom: float
+    probability: float
 
 
 def intervals(
@@ -110,20 +145,20 @@ def intervals(
     if misfit.prior_right.size:
         raise InputError("intervals of a fit with priors are not offered; leave the priors out.")
     V = covariance(noise if isinstance(noise, Noise) else noise.noise, linear)
-    X = linear.design
-    if estimator == "ordinary":
-        WX = misfit.weights[misfit.seen][:, None] * X
-        A = np.linalg.solve(X.T @ WX, WX.T)
-        C: Array = np.asarray(A @ V @ A.T, dtype=np.float64)
-    else:
-        A = np.linalg.solve(V, X).T
-        C = np.asarray(np.linalg.inv(A @ X), dtype=np.float64)
-        A = C @ A
-    freedom = np.full(len(C), np.inf)
+    A = gain(misfit, linear, V if estimator == "generalised" else None)
+    C: Array = np.asarray(A @ V @ A.T, dtype=np.float64)
+    freedom, converged = np.full(len(C), np.inf), True
     if isinstance(noise, Restricted):
-        rows: Array = np.asarray(A, dtype=np.float64)
-        C, freedom = _small_sample(noise, linear, rows, C, V, estimator)
-    return _of(misfit, u, C, freedom, estimator, level)
+        C, freedom = _small_sample(noise, linear, A, C, V, estimator)
+        converged = noise.converged
+    return _of(misfit, u, C, freedom, estimator, level, converged)
+
+
+def gain(misfit: Misfit, linear: Linear, V: Array | None = None) -> Array:
+    """Matrix (P, R) from observations to estimates: of least squares, or in the metric of V."""
+    X = linear.design
+    right = misfit.weights[misfit.seen][:, None] * X if V is None else np.linalg.solve(V, X)
+    return np.asarray(np.linalg.solve(X.T @ right, right.T), dtype=np.float64)
 
 
 def naive(misfit: Misfit, u: Array, linear: Linear, level: float = 0.95) -> Intervals:
@@ -135,23 +170,47 @@ def naive(misfit: Misfit, u: Array, linear: Linear, level: float = 0.95) -> Inte
     return _of(misfit, u, C, np.full(len(C), float(freedom)), "white noise", level)
 
 
-def disagreement(ordinary: Intervals, generalised: Intervals) -> tuple[float, float, int]:
-    """Test whether two estimates of one model differ by more than the noise allows (Hausman).
+def disagreement(misfit: Misfit, linear: Linear, noise: Noise | Restricted) -> Agreement:
+    """Test whether two estimators differ by more than the noise allows (Hausman).
 
-    Returns
-    -------
-    statistic, probability, and the number of directions compared
-        Under the noise model the statistic is about chi-squared; directions in which the ordinary
-        estimate is not the wider one are left out.
+    Both are taken from one linearisation and one noise V: the difference is d = (A_g - A_o) r, with
+    covariance A_o V A_oᵀ - (Xᵀ V⁻¹ X)⁻¹ = (A_g - A_o) V (A_g - A_o)ᵀ. An estimated V enters by its
+    degrees of freedom, the least of the ordinary estimates'. A small probability says that the
+    model, or the form of the noise, is wrong; it does not say which.
+
+    Parameters
+    ----------
+    misfit : Misfit
+        Without priors.
+    linear : Linear
+        About the least-squares estimate.
+    noise : Noise or Restricted
+        Known, or estimated there.
+
+    Raises
+    ------
+    InputError
+        If the two estimators are the same in some direction: nothing to compare there.
     """
-    from scipy.stats import chi2
+    from scipy.linalg import eigh
+    from scipy.stats import chi2, f
 
-    values, vectors = np.linalg.eigh(ordinary.covariance - generalised.covariance)
-    kept = values > 1e-8 * np.max(np.abs(values))
-    along = vectors[:, kept].T @ (generalised.u - ordinary.u)
-    statistic = float(np.sum(along**2 / values[kept]))
-    count = int(np.count_nonzero(kept))
-    return statistic, float(chi2.sf(statistic, count)), count
+    V = covariance(noise if isinstance(noise, Noise) else noise.noise, linear)
+    A = gain(misfit, linear)
+    between = gain(misfit, linear, V) - A
+    C, D = A @ V @ A.T, between @ V @ between.T
+    share = float(eigh(D, C, eigvals_only=True)[0])
+    if share < APART:
+        raise InputError(
+            f"the two estimators differ in a direction by {share:.1g} of its variance, less than "
+            f"{APART:g}: under such noise they are one; there is nothing to test."
+        )
+    d = between @ linear.response
+    statistic, count = float(d @ np.linalg.solve(D, d)), len(d)
+    if isinstance(noise, Noise):
+        return Agreement(statistic, count, np.inf, float(chi2.sf(statistic, count)))
+    freedom = float(_small_sample(noise, linear, A, C, V, "ordinary")[1].min())
+    return Agreement(statistic, count, freedom, float(f.sf(statistic / count, count, freedom)))
 
 
 def _small_sample(
@@ -177,7 +236,13 @@ def _small_sample(
 
 
 def _of(
-    misfit: Misfit, u: Array, C: Array, freedom: Array, estimator: str, level: float
+    misfit: Misfit,
+    u: Array,
+    C: Array,
+    freedom: Array,
+    estimator: str,
+    level: float,
+    converged: bool = True,
 ) -> Intervals:
     from scipy.stats import t
 
@@ -196,4 +261,5 @@ def _of(
         upper=ends.max(axis=0),
         covariance=C,
         freedom=freedom,
+        converged=converged,
     )

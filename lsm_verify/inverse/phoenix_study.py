@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lsm_verify.cases import Case, load_case
 from lsm_verify.inverse.calibrate import calibrate
-from lsm_verify.inverse.intervals import Intervals, disagreement, intervals, naive
+from lsm_verify.inverse.intervals import Agreement, Intervals, disagreement, intervals, naive
 from lsm_verify.inverse.misfit import Misfit
 from lsm_verify.inverse.phoenix_hold_out import HoldOut, hold_out
 from lsm_verify.inverse.phoenix_predictions import Score, predictions
@@ -59,8 +59,8 @@ class Fit:
     ordinary, generalised, white : Intervals
         Of least squares with that noise; of generalised least squares, estimate and noise
         iterated until they settle; of least squares as if errors were independent.
-    hausman, probability, directions
-        Test whether the first two estimates agree.
+    agreement : Agreement
+        Test whether least squares and generalised least squares agree, both with ``noise``.
     rounds : int
         Until estimate and noise settled.
     """
@@ -72,9 +72,7 @@ class Fit:
     ordinary: Intervals
     generalised: Intervals
     white: Intervals
-    hausman: float
-    probability: float
-    directions: int
+    agreement: Agreement
     rounds: int
 
 
@@ -106,7 +104,6 @@ def fit(case: Case, found: Calibration | None = None) -> Fit:
     ordinary = intervals(misfit, u, linear, noise)
     point, moved, settled, rounds = generalise(misfit, u, model)
     generalised = intervals(misfit, point, moved, settled, estimator="generalised")
-    statistic, probability, directions = disagreement(ordinary, generalised)
     published = np.nan
     if case.published is not None:
         there = space.scaled(space.flatten(case.published))
@@ -125,9 +122,7 @@ def fit(case: Case, found: Calibration | None = None) -> Fit:
         ordinary=ordinary,
         generalised=generalised,
         white=naive(misfit, u, linear),
-        hausman=statistic,
-        probability=probability,
-        directions=directions,
+        agreement=disagreement(misfit, linear, noise),
         rounds=rounds,
     )
 

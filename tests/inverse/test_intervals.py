@@ -13,7 +13,7 @@ import lsm_verify as lv
 from lsm_verify.errors import InputError
 from lsm_verify.inverse.calibrate import calibrate
 from lsm_verify.inverse.coverage import KINDS, cover
-from lsm_verify.inverse.intervals import disagreement, intervals, naive
+from lsm_verify.inverse.intervals import disagreement, gain, intervals, naive
 from lsm_verify.inverse.misfit import Misfit
 from lsm_verify.inverse.noise import Noise, NoiseModel
 from lsm_verify.inverse.priors import Normal
@@ -34,6 +34,9 @@ RE_ESTIMATED = 0.02
 which leaves √(2 × 4e-5) = 0.9 % of a standard error of log variances, themselves known to about
 √(2/10): 0.4 % of a half width, and as much again through the degrees of freedom; five-fold room,
 for the path of a search depends on the platform's arithmetic at each step."""
+
+RARE = 0.001
+"""Probability with which a count of random sets may leave its bounds by chance, each end."""
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +94,8 @@ class TestRefit:
 
 
 class TestIntervals:
+    SETS = 60
+
     def test_ordinary_is_the_sandwich(self, twin, fitted):
         misfit, _, noise = twin
         _, least, linear = fitted
@@ -152,12 +157,63 @@ class TestIntervals:
     def test_the_two_estimators_agree_where_the_model_is_right(self, twin, fitted):
         misfit, _, noise = twin
         values, least, linear = fitted
-        point, moved = refit(misfit, least, covariance(noise, linear), values)
-        one = intervals(misfit, least, linear, noise)
-        other = intervals(misfit, point, moved, noise, estimator="generalised")
-        assert disagreement(one, other)[1] > 1e-3
-        away = replace(other, u=one.u + 10 * np.sqrt(np.diag(one.covariance)))
-        assert disagreement(one, away)[1] < 1e-6
+        found = disagreement(misfit, linear, noise)
+        assert found.probability > 1e-3
+        assert (found.directions, found.freedom) == (4, np.inf)
+        # The same from a refit of the nonlinear model, to first order in its step of some errors.
+        point, _ = refit(misfit, least, covariance(noise, linear), values)
+        one = intervals(misfit, least, linear, noise).covariance
+        other = intervals(misfit, least, linear, noise, estimator="generalised").covariance
+        step = point - least
+        again = step @ np.linalg.solve(one - other, step)
+        assert found.statistic == pytest.approx(again, rel=0.1)
+
+    def test_the_two_estimators_disagree_where_the_model_is_wrong(self, twin, fitted):
+        """An error that least squares take for the parameters and the noise's metric does not."""
+        misfit, _, noise = twin
+        _, _, linear = fitted
+        trend = np.tile(np.linspace(-1.0, 1.0, misfit.seen.shape[1]), 2)[misfit.seen.ravel()]
+        wrong = replace(linear, response=linear.response + trend)
+        assert disagreement(misfit, wrong, noise).probability < 1e-6
+
+    def test_probability_of_agreement_is_uniform(self, twin, fitted):
+        """Linearised, noise estimated anew from every set: shares of small probabilities."""
+        from scipy.stats import binom
+
+        misfit, _, noise = twin
+        linear, sets = fitted[2], self.SETS
+        hat = linear.design @ gain(misfit, linear)
+        found = []
+        for e in noise.draw(sets, seed=6):
+            r = e[misfit.seen]
+            one = replace(linear, response=r - hat @ r)
+            estimated = fit_noise(one, noise_model(misfit, one))
+            found.append(disagreement(misfit, one, estimated).probability)
+        # Binomial, each end with a probability below RARE if the probability is uniform.
+        for level in (0.05, 0.2, 0.5):
+            low, high = binom.ppf([RARE, 1 - RARE], sets, level)
+            assert low <= np.count_nonzero(np.array(found) < level) <= high, level
+
+    def test_refuses_to_compare_an_estimator_with_itself(self, twin, fitted):
+        misfit, _, noise = twin
+        theta = np.where([n.startswith("log(nugget") for n in noise.model.names], 0.0, noise.theta)
+        diagonal = [n.split()[-1] in ("L[0,0]", "L[1,1]") for n in noise.model.names]
+        theta = np.where(
+            diagonal, 1e-3, np.where(["L[1,0]" in n for n in noise.model.names], 0.0, theta)
+        )
+        with pytest.raises(InputError, match="there is nothing to test"):
+            disagreement(misfit, fitted[2], Noise(noise.model, theta))
+
+    def test_says_where_the_search_did_not_converge_or_freedom_is_at_its_limit(self, twin, fitted):
+        misfit, _, _ = twin
+        _, least, linear = fitted
+        found = replace(fit_noise(linear, noise_model(misfit, linear)), converged=False)
+        row = intervals(misfit, least, linear, found)
+        assert not row.converged
+        assert row.at_limit == ()
+        assert intervals(misfit, least, linear, found.noise).converged
+        none = replace(found, information=found.information * 1e-6)
+        assert intervals(misfit, least, linear, none).at_limit == row.labels
 
     def test_estimate_and_noise_settle(self, twin, fitted):
         misfit, _, _ = twin

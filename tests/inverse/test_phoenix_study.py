@@ -96,7 +96,12 @@ class TestCalibration:
                 assert row.estimate[k] == pytest.approx(said["estimate"], rel=SAME)
                 assert row.deviation[k] == pytest.approx(said["deviation"], rel=NOISE)
         assert np.all(found.ordinary.deviation > 2 * found.white.deviation)
-        assert found.probability < 1e-3  # T0 = T_b: the model, not the noise
+        # T0 = T_b: the model or the form of the noise is wrong, but not beyond all doubt.
+        said = kept["agreement"]
+        assert found.agreement.directions == said["directions"] == 4
+        assert 0.005 < found.agreement.probability < 0.05
+        # A ratio of variances; both move as the squared standard errors do.
+        assert found.agreement.statistic == pytest.approx(said["statistic"], rel=2 * NOISE)
 
 
 @pytest.mark.phoenix
