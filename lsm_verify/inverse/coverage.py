@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lsm_verify.inverse.intervals import ESTIMATORS, Intervals, intervals, naive
+from lsm_verify.inverse.intervals import ESTIMATORS, Intervals, gain, intervals, naive
 from lsm_verify.inverse.misfit import Misfit
 from lsm_verify.inverse.noise import Noise
 from lsm_verify.inverse.refit import linearise, noise_model, refit
-from lsm_verify.inverse.reml import covariance, fit_noise
+from lsm_verify.inverse.reml import Linear, covariance, fit_noise
 from lsm_verify.validation import whole
 
 Array = NDArray[np.float64]
@@ -41,6 +41,8 @@ class Coverage:
         Half widths, in the parameters' units.
     coherence : (sets,) array
         Re-estimated coherence time τ of the noise [h].
+    converged : (sets,) array of bool
+        Whether the search for the noise ended by its tolerance; true where it was not searched.
     """
 
     labels: tuple[str, ...]
@@ -48,6 +50,7 @@ class Coverage:
     hits: dict[str, NDArray[np.bool_]]
     widths: dict[str, Array]
     coherence: Array
+    converged: NDArray[np.bool_]
 
     @property
     def sets(self) -> int:
@@ -77,6 +80,7 @@ def join(parts: Sequence[Coverage]) -> Coverage:
         {kind: np.concatenate([p.hits[kind] for p in parts]) for kind in one.hits},
         {kind: np.concatenate([p.widths[kind] for p in parts]) for kind in one.widths},
         np.concatenate([p.coherence for p in parts]),
+        np.concatenate([p.converged for p in parts]),
     )
 
 
@@ -116,7 +120,7 @@ def cover(
     errors = noise.draw(count + whole("first", first, 0), seed)[first:]
     V = covariance(noise, linearise(misfit, u))
     found: dict[str, list[Intervals]] = {kind: [] for kind in KINDS}
-    coherence = []
+    coherence, converged = [], []
     for k in range(count):
         values = clean + errors[k]
         least, linear = refit(misfit, u, values=values)
@@ -131,30 +135,71 @@ def cover(
         if re_estimate:
             model = noise_model(misfit, linear, noise.model.components)
             guess = fit_noise(linear, model)
-            coherence.append(float(np.exp(guess.noise.theta[_place(noise)])))
+            coherence.append(guess.noise.coherence)
             rows["ordinary, noise re-estimated"] = intervals(
                 misfit, least, linear, guess, level=level
             )
+            converged.append(guess.converged)
             point, metric = refit(misfit, least, covariance(guess.noise, linear), values)
             rows["generalised, noise re-estimated"] = intervals(
                 misfit, point, metric, guess, estimator="generalised", level=level
             )
         else:
             coherence.append(np.nan)
+            converged.append(True)
         for kind, row in rows.items():
             found[kind].append(row)
-    done = {kind: rows_ for kind, rows_ in found.items() if rows_}
+    return _count(misfit, found, truth, coherence, converged)
+
+
+def cover_linearised(
+    misfit: Misfit,
+    u: Array,
+    linear: Linear,
+    noise: Noise,
+    *,
+    sets: int,
+    seed: int,
+    level: float = 0.95,
+) -> Coverage:
+    """Count hits as `cover` does, of the model linearised once, the noise re-estimated each time.
+
+    The noise that simulates may have a coherence longer than the record; the one that is
+    re-estimated may not, as in a fit: this tells what that bound costs. The truth is ``u`` (P,),
+    about which ``linear`` was taken; its response is not used.
+    """
+    X, seen = linear.design, linear.seen
+    found: dict[str, list[Intervals]] = {kind: [] for kind in KINDS if "re-est" in kind}
+    coherence, converged = [], []
+    for drawn in noise.draw(whole("sets", sets, 1), seed):
+        e = drawn[seen]
+        step = gain(misfit, linear) @ e
+        one = Linear(e - X @ step, X, seen)
+        guess = fit_noise(one, noise_model(misfit, one, noise.model.components))
+        V = covariance(guess.noise, linear)
+        for estimator, kind in zip(ESTIMATORS, found, strict=True):
+            at = u + (step if estimator == "ordinary" else gain(misfit, linear, V) @ e)
+            found[kind].append(intervals(misfit, at, one, guess, estimator=estimator, level=level))
+        coherence.append(guess.noise.coherence)
+        converged.append(guess.converged)
+    return _count(misfit, found, misfit.space.physical(u), coherence, converged)
+
+
+def _count(
+    misfit: Misfit,
+    found: dict[str, list[Intervals]],
+    truth: Array,
+    coherence: list[float],
+    converged: list[bool],
+) -> Coverage:
+    done = {kind: rows for kind, rows in found.items() if rows}
     return Coverage(
         labels=misfit.space.labels,
-        level=level,
-        hits={kind: np.array([r.cover(truth) for r in rows_]) for kind, rows_ in done.items()},
+        level=next(iter(done.values()))[0].level,
+        hits={kind: np.array([r.cover(truth) for r in rows]) for kind, rows in done.items()},
         widths={
-            kind: np.array([(r.upper - r.lower) / 2 for r in rows_]) for kind, rows_ in done.items()
+            kind: np.array([(r.upper - r.lower) / 2 for r in rows]) for kind, rows in done.items()
         },
         coherence=np.array(coherence),
+        converged=np.array(converged),
     )
-
-
-def _place(noise: Noise) -> int:
-    """Index in θ of the first process' coherence."""
-    return next(i for i, name in enumerate(noise.model.names) if name.endswith("log(coherence/h)"))

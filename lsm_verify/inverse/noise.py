@@ -13,9 +13,7 @@ References
 ----------
 Goulard, M. and Voltz, M. (1992). Linear coregionalization model. Math. Geol. 24, 269-286,
 doi 10.1007/BF00893750. Rasmussen, C. E. and Williams, C. K. I. (2006). Gaussian Processes for
-Machine Learning, chapters 4 and 5 (the kernels). Zhang, H. (2004). Inconsistent estimation and
-asymptotically equal interpolations in model-based geostatistics. J. Am. Stat. Assoc. 99, 250-261,
-doi 10.1198/016214504000000241 (why a coherence longer than the record cannot be estimated).
+Machine Learning, chapters 4 and 5 (the kernels).
 """
 
 from __future__ import annotations
@@ -61,8 +59,9 @@ class NoiseModel:
     components : sequence of str
         ``quasi-periodic`` and ``exponential``, each once at most.
     coherence : float, optional
-        Longest τ that is considered [h]. Default: the length of the record, since of a longer one
-        only (L Lᵀ)/τ is determined (Zhang 2004).
+        Longest τ that is considered [h]. Default: the length of the record. That is a convention:
+        the record may prefer a longer one, and where τ ends at it, standard errors are lower
+        limits; try longer ones (`lsm_verify.inverse.phoenix_study.longer_coherence`).
 
     Raises
     ------
@@ -231,6 +230,13 @@ class Noise:
     def covariance(self) -> Array:
         """Covariance (series n, series n), series by series."""
         return self.model.covariance(self.theta)
+
+    @property
+    def coherence(self) -> float:
+        """Coherence time τ of the first process [h]."""
+        names = self.model.names
+        at = next(i for i, name in enumerate(names) if name.endswith("log(coherence/h)"))
+        return float(np.exp(self.theta[at]))
 
     @property
     def deviation(self) -> Array:

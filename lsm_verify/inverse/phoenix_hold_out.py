@@ -18,6 +18,13 @@ from lsm_verify.observations import Observations, Series
 
 Array = NDArray[np.float64]
 
+QUANTITIES = (
+    "soil temperature at 0.02 m",
+    "LWup, emitted alone",
+    "LWup with the reflected (1-ε)LWdown",
+)
+"""What is held out."""
+
 SHORT_GAP = 6
 """Longest gap of the forcing that is interpolated, in half-hours."""
 
@@ -26,13 +33,14 @@ SHORT_GAP = 6
 class HoldOut:
     """Days after the window, predicted from the real forcing with the window's parameters.
 
-    ``days`` (d,) counted from the window's end. ``bias``, ``rmse`` (2, d) of predicted minus
-    observed: SoilTemp at 0.02 m [K], LWup with the reflected part [W m-2]. ``reference`` (2, d):
-    RMSE of the window's mean daily cycle, taken as the prediction. ``growth``, ``growth_error``
-    (2,): slope of the daily bias per day and its standard error (independent days). ``drift``,
-    ``drift_error``: trend [K/day] of T_b from the window's end that would best remove the error
-    at 0.02 m, a diagnosis with the data in hand and no prediction; ``rmse_with_drift`` [K] what
-    remains at 0.02 m over all days, beside ``rmse_without``.
+    ``days`` (d,) counted from the window's end. ``bias``, ``rmse`` (3, d) of predicted minus
+    observed, ``QUANTITIES``: SoilTemp at 0.02 m [K], LWup emitted alone and with the reflected part
+    (1-ε)LWdown [W m-2]. ``reference`` (3, d): RMSE of the window's mean daily cycle, taken as the
+    prediction. ``growth``, ``growth_error`` (3,): slope of the daily bias per day and its standard
+    error (independent days). ``drift``, ``drift_error``: trend [K/day] of T_b from
+    the window's end that would best remove the error at 0.02 m, a diagnosis with the data in hand
+    and no prediction; ``rmse_with_drift`` [K] what remains at 0.02 m over all days, beside
+    ``rmse_without``.
     """
 
     days: Array
@@ -45,6 +53,16 @@ class HoldOut:
     drift_error: float
     rmse_with_drift: float
     rmse_without: float
+
+    @property
+    def better(self) -> NDArray[np.int64]:
+        """Days on which the model beats the repeated daily cycle (3,)."""
+        return np.asarray(np.count_nonzero(self.rmse < self.reference, axis=1))
+
+    @property
+    def drifts(self) -> NDArray[np.bool_]:
+        """Whether the bias grows by more than two standard errors (3,)."""
+        return np.abs(self.growth) > 2 * self.growth_error
 
 
 def hold_out(
@@ -71,13 +89,14 @@ def hold_out(
         output = simulate(longer, given)
         soil = output["SoilTemp"].interp(depth=NEAR_SURFACE).values
         emissivity = float(np.asarray(case.fixed["emissivity"]))
-        return np.stack([soil, output["LWup"].values + (1 - emissivity) * seen["LWdown"]])
+        up = output["LWup"].values
+        return np.stack([soil, up, up + (1 - emissivity) * seen["LWdown"]])
 
-    observed = np.stack([seen["SoilTemp"], seen["LWup"]])
+    observed = np.stack([seen["SoilTemp"], seen["LWup"], seen["LWup"]])
     y = run(0.0)
-    error = (y - observed)[:, window + 1 :].reshape(2, days, DAY)
-    cycle = np.nanmean(observed[:, window % DAY + 1 : window + 1].reshape(2, -1, DAY), axis=1)
-    lag = cycle[:, None] - observed[:, window + 1 :].reshape(2, days, DAY)
+    error = (y - observed)[:, window + 1 :].reshape(3, days, DAY)
+    cycle = np.nanmean(observed[:, window % DAY + 1 : window + 1].reshape(3, -1, DAY), axis=1)
+    lag = cycle[:, None] - observed[:, window + 1 :].reshape(3, days, DAY)
     bias = np.nanmean(error, axis=2)
     t = np.arange(1.0, days + 1)
     growth, growth_error = zip(*(_slope(t, row) for row in bias), strict=True)

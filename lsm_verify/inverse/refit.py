@@ -50,6 +50,11 @@ def refit(
 
     Trust-region least squares of SciPy within the bounds, from ``u``; each step is a linearised
     generalised fit, iterated until the gradient vanishes to 1e-8 of its scale.
+
+    Raises
+    ------
+    InputError
+        If that takes more than ``STEPS`` evaluations.
     """
     from scipy.linalg import cholesky, solve_triangular
     from scipy.optimize import least_squares
@@ -92,6 +97,11 @@ def refit(
         tr_solver="exact",
         max_nfev=STEPS,
     )
+    if found.status <= 0:
+        raise InputError(
+            f"the refit has not converged after {STEPS} evaluations; start nearer, or fix what the "
+            "observations do not tell."
+        )
     return found.x, at(found.x)
 
 

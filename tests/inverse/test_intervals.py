@@ -12,7 +12,7 @@ import pytest
 import lsm_verify as lv
 from lsm_verify.errors import InputError
 from lsm_verify.inverse.calibrate import calibrate
-from lsm_verify.inverse.coverage import KINDS, cover
+from lsm_verify.inverse.coverage import KINDS, cover, cover_linearised
 from lsm_verify.inverse.intervals import disagreement, gain, intervals, naive
 from lsm_verify.inverse.misfit import Misfit
 from lsm_verify.inverse.noise import Noise, NoiseModel
@@ -267,6 +267,47 @@ class TestCoverage:
                 assert all(share >= 0.90 for share in shares), kind
             else:
                 assert all(share <= 0.60 for share in shares), kind
+
+    def test_a_coherence_beyond_the_record_costs_coverage(self, twin):
+        """Noise re-estimated within the record's length, of noise that lasts 50 times as long."""
+        misfit, u, noise = twin
+        linear = linearise(misfit, u)
+        form = replace(noise.model, coherence=50 * float(noise.model.coherence))
+        lasting = np.where(
+            ["coherence" in name for name in form.names], np.log(form.coherence), noise.theta
+        )
+        kind = "ordinary, noise re-estimated"
+        shares = []
+        for simulated in (noise, Noise(form, lasting)):
+            found = cover_linearised(misfit, u, linear, simulated, sets=20, seed=2)
+            assert found.coherence.max() <= noise.model.coherence * (1 + 1e-12)
+            shares.append(found.share(kind))
+        assert np.all(shares[0] > 0.80)  # as on the twin above
+        assert shares[1].mean() < shares[0].mean()
+
+    def test_longer_coherences_of_the_report(self):
+        """The claim: intervals are lower limits where the noise outlasts the record."""
+        content = json.loads(REPORT.read_text(encoding="utf-8"))
+        rows = content["longer coherence"]
+        taus = [row["simulated"]["coherence [h]"] for row in rows]
+        assert taus == pytest.approx([150, 600, 3000], rel=1e-6)
+        assert all(row["sets"] >= 100 for row in rows)
+        shares = np.array(
+            [
+                [
+                    cell["coverage"]
+                    for cell in row["kinds"]["ordinary, noise re-estimated"].values()
+                    if isinstance(cell, dict)
+                ]
+                for row in rows
+            ]
+        )
+        assert np.all(np.diff(shares, axis=0) < 0)
+        assert np.all(shares[0] > 0.90)
+        assert np.all(shares[2] < 0.80)
+        criteria = [row["simulated"]["criterion"] for row in rows]
+        assert np.all(np.diff(criteria) < -10)  # not flat: the record prefers the longer ones
+        assert "coherent no longer than the record" in content["statement"]
 
     @pytest.mark.phoenix
     def test_the_report_can_be_made_again(self, data_dir):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from lsm_verify.inverse.phoenix_hold_out import hold_out
 from lsm_verify.inverse.phoenix_predictions import daily_means, predicted, predictions
 from lsm_verify.inverse.phoenix_sensitivity import (
     before_window,
+    calibrate_from_sensors,
     deeper,
     finer,
     half_hourly,
@@ -96,6 +98,22 @@ class TestCalibration:
                 assert row.estimate[k] == pytest.approx(said["estimate"], rel=SAME)
                 assert row.deviation[k] == pytest.approx(said["deviation"], rel=NOISE)
         assert np.all(found.ordinary.deviation > 2 * found.white.deviation)
+        assert found.ordinary.converged
+        assert found.generalised.converged
+        bounds = found.bounds
+        assert [b.bound for b in bounds] == [150.0, 600.0, 3000.0]
+        for one, longer in pairwise(bounds):
+            assert longer.criterion < one.criterion - 10  # the record prefers the longer: not flat
+            assert np.all(longer.deviation > one.deviation)  # so the first is a lower limit
+        assert bounds[0].deviation == pytest.approx(found.ordinary.deviation, rel=NOISE)
+        seen, after = found.moments.residuals[0, 0, 1], found.moments.after_fit[0, 0, 1]
+        assert seen == pytest.approx(0.81, abs=0.01)
+        assert after < seen
+        # Shares of 1,000 sets of noise that is known to NOISE: a few sets change sides.
+        said = np.array(kept["moments"]["probability"])
+        assert found.moments.probability == pytest.approx(said, abs=2 * NOISE)
+        assert np.all(np.diag(said[0]) == 1)  # a series with itself
+        assert said[0, 0, 1] < 0.01  # the form does not reproduce the depths' correlation
         # T0 = T_b: the model or the form of the noise is wrong, but not beyond all doubt.
         said = kept["agreement"]
         assert found.agreement.directions == said["directions"] == 4
@@ -135,6 +153,12 @@ class TestPredictions:
             got = np.asarray(getattr(found, name))
             assert got == pytest.approx(np.array(kept[name]), rel=1e-3, abs=1e-4), name
         assert np.all(np.abs(found.bias) <= found.rmse)
+        # The reflected part is added to the same emission, against the same tower.
+        assert np.all(found.bias[2] - found.bias[1] > 10)
+        assert np.array_equal(found.reference[1], found.reference[2])
+        counted = [sum(a < b) for a, b in zip(found.rmse, found.reference, strict=True)]
+        assert found.better.tolist() == counted
+        assert not np.any(found.drifts)  # "no drift found", as the page says
         assert found.rmse_with_drift <= found.rmse_without
 
     def test_too_few_days(self, case, calibrated, data_dir):
@@ -183,6 +207,17 @@ class TestSensitivity:
         for k, label in enumerate(found.space.labels):
             # The profile is known to SETTLED, 1e-3 K, and estimates move by less than 1e-3 with it.
             assert found.estimate[0, k] == pytest.approx(kept[label]["estimate"], rel=1e-3)
+
+    def test_a_start_from_the_sensors_and_t_b_settle(self, case, data_dir, report):
+        found, started, rounds = calibrate_from_sensors(case, data_dir)
+        profile = np.asarray(started.fixed["initial_temperature"])
+        bottom = found.parameters()["bottom_temperature"]
+        assert abs(profile[-1] - bottom) < SETTLED
+        assert rounds > 1
+        row = next(r for r in report["sensitivity"] if r["change"] == "initial profile: sensors")
+        assert not row["tied"]
+        # As for the spun-up profile: estimates move by less than 1e-3 with SETTLED.
+        assert found.estimate[found.best] == pytest.approx(np.array(row["estimate"]), rel=1e-3)
 
     def test_every_shift_of_the_report_is_in_units_of_its_errors(self, report):
         rows = report["sensitivity"]
