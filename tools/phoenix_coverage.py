@@ -24,11 +24,11 @@ import lsm_verify as lv
 from lsm_verify.files import replacing, write_text
 from lsm_verify.inverse.calibrate import calibrate
 from lsm_verify.inverse.coverage import KINDS, Coverage, cover, cover_linearised, join
-from lsm_verify.inverse.intervals import Intervals, intervals, naive
+from lsm_verify.inverse.intervals import intervals, naive
 from lsm_verify.inverse.misfit import Misfit
-from lsm_verify.inverse.phoenix_study import BOUNDS
+from lsm_verify.inverse.phoenix_noise import BOUNDS, interval_rows, noise_summary
 from lsm_verify.inverse.refit import linearise, noise_model
-from lsm_verify.inverse.reml import Linear, Restricted, fit_noise
+from lsm_verify.inverse.reml import Linear, fit_noise
 from lsm_verify.inverse.space import Space
 from lsm_verify.verify.provenance import provenance
 
@@ -82,10 +82,10 @@ def main(arguments: list[str] | None = None) -> int:
         "statement": STATEMENT,
         "provenance": provenance(case.sources),
         "seed": asked.seed,
-        "noise": _noise(fitted),
+        "noise": noise_summary(fitted),
         "fit": {
-            "ordinary": _row(intervals(misfit, u, linear, fitted)),
-            "white noise": _row(naive(misfit, u, linear)),
+            "ordinary": interval_rows(intervals(misfit, u, linear, fitted)),
+            "white noise": interval_rows(naive(misfit, u, linear)),
         },
         "longer coherence": _longer(misfit, u, linear, asked.seed),
     }
@@ -125,39 +125,9 @@ def _longer(misfit: Misfit, u: Array, linear: Linear, seed: int) -> list[dict[st
     for bound in (form.coherence, *BOUNDS):
         fitted = fit_noise(linear, replace(form, coherence=bound))
         found = cover_linearised(misfit, u, linear, fitted.noise, sets=LONGER_SETS, seed=seed)
-        rows.append({"simulated": _noise(fitted), **_coverage(found, LINEARISED)})
+        rows.append({"simulated": noise_summary(fitted), **_coverage(found, LINEARISED)})
         sys.stderr.write(f"coherence {fitted.noise.coherence:.0f} h: {found.sets} sets\n")
     return rows
-
-
-def _noise(fitted: Restricted) -> dict[str, Any]:
-    noise = fitted.noise
-    return {
-        "components": list(noise.model.components),
-        "theta": dict(zip(noise.model.names, noise.theta.tolist(), strict=True)),
-        "unit": noise.model.unit.tolist(),
-        "criterion": fitted.criterion,
-        "converged": fitted.converged,
-        "coherence [h]": noise.coherence,
-        "at bound": list(noise.at_bound),
-        "standard deviation [K]": noise.deviation.tolist(),
-        "correlation of the depths": noise.correlation(0.0)[0, 1],
-        "correlation after 24 h": np.diag(noise.correlation(24.0)).tolist(),
-    }
-
-
-def _row(row: Intervals) -> dict[str, Any]:
-    return {
-        label: {
-            "estimate": row.estimate[k],
-            "standard error": row.deviation[k],
-            "lower": row.lower[k],
-            "upper": row.upper[k],
-            "degrees of freedom": row.freedom[k],
-            "unit": row.units[k],
-        }
-        for k, label in enumerate(row.labels)
-    }
 
 
 def _coverage(found: Coverage, model: str) -> dict[str, Any]:

@@ -18,8 +18,8 @@ import numpy as np
 from lsm_verify.files import write_text
 from lsm_verify.inverse.intervals import Intervals
 from lsm_verify.inverse.phoenix_hold_out import QUANTITIES
-from lsm_verify.inverse.phoenix_study import DAYS, LAGS, Fit, Moments, Study, study
-from lsm_verify.inverse.reml import Restricted
+from lsm_verify.inverse.phoenix_noise import LAGS, Moments, interval_rows, noise_summary
+from lsm_verify.inverse.phoenix_study import DAYS, Fit, Study, study
 from lsm_verify.verify.provenance import provenance
 
 FOLDER = Path(__file__).parents[1] / "reports"
@@ -57,7 +57,7 @@ length of the record, which the records do not bear out (below): take them as lo
 {% for name, cells in f.rows.items() -%}
 | {{ name }} |{% for c in cells %} {{ c }} |{% endfor %}
 {% endfor %}
-Do least squares and generalised least squares agree? Their difference, one noise for both, has χ² {{ "%.1f"|format(f.agreement.statistic) }} in {{ f.agreement.directions }} directions; with the noise's {{ "%.1f"|format(f.agreement.freedom) }} degrees of freedom a larger one has probability {{ "%.2g"|format(f.agreement.probability) }}. Noise: standard deviation {{ f.noise["deviation"]|map("two")|join(" and ") }} K, coherence {{ "%.0f"|format(f.noise["coherence"]) }} h{{ " (its bound: the record)" if f.noise["at bound"] }}.{{ "" if f.converged else " The search for the noise did not converge." }}{% for name, labels in f.at_limit.items() %} Degrees of freedom at their least: {{ name }}, {{ labels|join(", ") }}.{% endfor %}
+Do least squares and generalised least squares agree? Their difference, one noise for both, has χ² {{ "%.1f"|format(f.agreement.statistic) }} in {{ f.agreement.directions }} directions; with the noise's {{ "%.1f"|format(f.agreement.freedom) }} degrees of freedom a larger one has probability {{ "%.2g"|format(f.agreement.probability) }}. Noise: standard deviation {{ f.noise["standard deviation [K]"]|map("two")|join(" and ") }} K, coherence {{ "%.0f"|format(f.noise["coherence [h]"]) }} h{{ " (its bound: the record)" if f.noise["at bound"] }}.{{ "" if f.converged else " The search for the noise did not converge." }}{% for name, labels in f.at_limit.items() %} Degrees of freedom at their least: {{ name }}, {{ labels|join(", ") }}.{% endfor %}
 
 | coherence allowed, h | estimated, h | -2 log REML |{% for s in shown %} standard error: {{ s }} |{% endfor %} probability of agreement | converged |
 |---|---|---|{% for s in shown %}---|{% endfor %}---|---|
@@ -163,38 +163,18 @@ def _fit(f: Fit) -> dict[str, Any]:
         "residuals": asdict(f.residuals),
         "agreement": asdict(f.agreement),
         "rounds": f.rounds,
-        "noise": _noise(f.noise),
+        "noise": noise_summary(f.noise),
         "coherence bounds": [
-            {"bound [h]": b.bound, **_noise(b.noise), "probability": b.probability}
-            | {"deviation of the estimates": b.deviation, "freedom": b.freedom}
+            {"bound [h]": b.bound, **noise_summary(b.noise), "probability": b.probability}
+            | {"standard errors": b.deviation, "degrees of freedom": b.freedom}
             for b in f.bounds
         ],
         "moments": {"lags [h]": LAGS, **asdict(f.moments)},
         "intervals": {
-            "ordinary": _row(f.ordinary),
-            "generalised": _row(f.generalised),
-            "white noise": _row(f.white),
+            "ordinary": interval_rows(f.ordinary),
+            "generalised": interval_rows(f.generalised),
+            "white noise": interval_rows(f.white),
         },
-    }
-
-
-def _noise(found: Restricted) -> dict[str, Any]:
-    noise = found.noise
-    return {
-        "theta": dict(zip(noise.model.names, noise.theta, strict=True)),
-        "criterion": found.criterion,
-        "converged": found.converged,
-        "deviation": noise.deviation,
-        "coherence": noise.coherence,
-        "between": noise.correlation(0.0)[0, 1],
-        "at bound": list(noise.at_bound),
-    }
-
-
-def _row(row: Intervals) -> dict[str, Any]:
-    names = ("estimate", "deviation", "lower", "upper", "freedom")
-    return {
-        label: {name: getattr(row, name)[k] for name in names} for k, label in enumerate(row.labels)
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +10,16 @@ from numpy.typing import NDArray
 
 from lsm_verify.cases import Case, load_case
 from lsm_verify.inverse.calibrate import calibrate
-from lsm_verify.inverse.intervals import Agreement, Intervals, disagreement, gain, intervals, naive
+from lsm_verify.inverse.intervals import Agreement, Intervals, disagreement, intervals, naive
 from lsm_verify.inverse.misfit import Misfit
 from lsm_verify.inverse.phoenix_hold_out import HoldOut, hold_out
+from lsm_verify.inverse.phoenix_noise import (
+    BOUNDS,
+    Bounded,
+    Moments,
+    longer_coherence,
+    moments,
+)
 from lsm_verify.inverse.phoenix_predictions import Score, predictions
 from lsm_verify.inverse.phoenix_sensitivity import (
     Albedo,
@@ -23,7 +30,7 @@ from lsm_verify.inverse.phoenix_sensitivity import (
 )
 from lsm_verify.inverse.profiles import calibrate_spun_up
 from lsm_verify.inverse.refit import generalise, linearise, noise_model
-from lsm_verify.inverse.reml import Linear, Restricted, covariance, fit_noise
+from lsm_verify.inverse.reml import Restricted, fit_noise
 from lsm_verify.inverse.result import Calibration
 from lsm_verify.inverse.space import Space
 
@@ -33,16 +40,6 @@ DAYS = 14
 """Days held out after the window."""
 
 
-BOUNDS = (600.0, 3000.0)
-"""Coherences of the noise [h] that are allowed beside the default, the length of the record."""
-
-LAGS = (0, 12, 24)
-"""Lags [h] at which residuals are compared with the noise that was fitted to them."""
-
-DRAWS = 1000
-"""Sets of simulated residuals: a share of 5 % is then known to 0.7 %."""
-
-
 @dataclass(frozen=True)
 class Residuals:
     """Statistics of the residuals of a fit, two depths: RMS, 24 h autocorrelation, correlation."""
@@ -50,40 +47,6 @@ class Residuals:
     rms: Array
     after_day: Array
     between: float
-
-
-@dataclass(frozen=True)
-class Moments:
-    """Second moments about zero at ``LAGS``, over root mean squares; (lags, 2, 2) each.
-
-    Entry [k, a, b] is of series a with series b, LAGS[k] hours later. ``residuals`` are those of
-    the fit, ``form`` those of the fitted noise, ``after_fit`` what residuals of such noise have:
-    the fit takes a part of it. ``probability``: share of seeded sets of such noise whose residuals
-    lie as far from ``after_fit`` as the residuals do, or farther.
-    """
-
-    residuals: Array
-    form: Array
-    after_fit: Array
-    probability: Array
-
-
-@dataclass(frozen=True)
-class Bounded:
-    """Noise and least squares' standard errors where a longer coherence is allowed.
-
-    ``bound``, ``coherence`` [h]: the longest τ allowed, and the estimate. ``criterion``: -2 × the
-    restricted log-likelihood. ``deviation``, ``freedom`` (P,): in the parameters' units.
-    ``probability``: of the two estimators' agreement. ``noise`` (Restricted): all of the estimate.
-    """
-
-    bound: float
-    coherence: float
-    criterion: float
-    deviation: Array
-    freedom: Array
-    probability: float
-    noise: Restricted
 
 
 @dataclass(frozen=True)
@@ -180,47 +143,6 @@ def fit(case: Case, found: Calibration | None = None) -> Fit:
         moments=moments(misfit, linear, noise),
         rounds=rounds,
     )
-
-
-def longer_coherence(misfit: Misfit, u: Array, linear: Linear, bound: float) -> Bounded:
-    """Estimate the noise with a coherence up to ``bound`` [h], and the standard errors with it."""
-    model = replace(noise_model(misfit, linear), coherence=bound)
-    found = fit_noise(linear, model)
-    row = intervals(misfit, u, linear, found)
-    return Bounded(
-        bound=bound,
-        coherence=found.noise.coherence,
-        criterion=found.criterion,
-        deviation=row.deviation,
-        freedom=row.freedom,
-        probability=disagreement(misfit, linear, found).probability,
-        noise=found,
-    )
-
-
-def moments(misfit: Misfit, linear: Linear, noise: Restricted) -> Moments:
-    """Compare second moments of residuals with those of the noise fitted to them."""
-    V = covariance(noise.noise, linear)
-    rest = np.eye(len(V)) - linear.design @ gain(misfit, linear)
-    where = np.flatnonzero(linear.seen)
-
-    def lagged(second: Array) -> Array:
-        S, n = linear.seen.shape
-        full = np.full((S * n, S * n), np.nan)
-        full[np.ix_(where, where)] = second
-        blocks = full.reshape(S, n, S, n)
-        at = np.arange(n)
-        found = np.array([np.nanmean(blocks[:, at[: n - k], :, at[k:]], axis=0) for k in LAGS])
-        size = np.sqrt(np.diag(found[0]))
-        return np.asarray(found / np.outer(size, size))
-
-    r = linear.response
-    seen, form, after = (lagged(m) for m in (np.outer(r, r), V, rest @ V @ rest.T))
-    sets = noise.noise.draw(DRAWS, seed=1)[:, linear.seen] @ rest.T
-    drawn = np.array([lagged(np.outer(e, e)) for e in sets])
-    # A series with itself at lag 0 is 1 but for round-off.
-    far = np.abs(drawn - after) >= np.abs(seen - after) - 1e-12
-    return Moments(seen, form, after, far.mean(axis=0))
 
 
 def study(data: Path | None = None, *, days: int = DAYS) -> Study:

@@ -96,7 +96,7 @@ class TestCalibration:
             for k, label in enumerate(row.labels):
                 said = kept["intervals"][name][label]
                 assert row.estimate[k] == pytest.approx(said["estimate"], rel=SAME)
-                assert row.deviation[k] == pytest.approx(said["deviation"], rel=NOISE)
+                assert row.deviation[k] == pytest.approx(said["standard error"], rel=NOISE)
         assert np.all(found.ordinary.deviation > 2 * found.white.deviation)
         assert found.ordinary.converged
         assert found.generalised.converged
@@ -222,7 +222,7 @@ class TestSensitivity:
     def test_every_shift_of_the_report_is_in_units_of_its_errors(self, report):
         rows = report["sensitivity"]
         fits = report["fits"]["T0 = T_b"]["intervals"]["ordinary"]
-        errors = np.array([row["deviation"] for row in fits.values()])
+        errors = np.array([row["standard error"] for row in fits.values()])
         assert len(rows) >= 15
         for row in rows:
             assert np.array(row["in_errors"]) == pytest.approx(np.array(row["shift"]) / errors)
