@@ -114,3 +114,23 @@ def test_the_selftest_page_shows_what_the_numbers_say():
         assert f"| {part} | {share['agreement']} | {share['per_step']} |" in text
         seen, count = map(int, share["agreement"].split(" of "))
         assert seen >= 0.98 * count
+
+
+def test_comparisons_of_equal_code_are_committed_with_their_page(monkeypatch):
+    """Twenty comparisons of a commit with itself, and a planted 10 %: a run of half an hour."""
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    import compare_selftest
+
+    folder = ROOT / "reports" / "benchmarks"
+    document = json.loads((folder / "compare.json").read_text(encoding="utf-8"))
+    assert compare_selftest.markdown(document) == (folder / "compare.md").read_text("utf-8")
+    assert len(document["equal"]) >= 20
+    changed = [
+        each
+        for each in document["equal"]
+        if {f["verdict"] for f in each["findings"]} != {"unchanged"}
+    ]
+    assert len(changed) == document["false_alarms"] == 0
+    assert all(each["exit_code"] == 0 for each in document["equal"])
+    assert len(document["planted"]) >= 5
+    assert all(each["exit_code"] == 1 for each in document["planted"])
