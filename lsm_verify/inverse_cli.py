@@ -240,9 +240,10 @@ def reproduce(
         "seconds": time.monotonic() - began,
         "notes": list(found.notes),
         "sources": found.sources,
+        "figures": figures,
     }
     text = json_format.dumps(report.to_json(found.claims, about), indent=1, allow_nan=False)
     files.write_text(output / "claims.json", text + "\n")
-    files.write_text(output / "claims.md", report.markdown(found.claims, about, figures))
+    files.write_text(output / "claims.md", report.markdown(found.claims, about))
     print_text(page_of(lambda page: report.show(found.claims, page), Console(highlight=False)))
     typer.echo(f"wrote {output / 'claims.md'}")

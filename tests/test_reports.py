@@ -134,3 +134,17 @@ def test_comparisons_of_equal_code_are_committed_with_their_page(monkeypatch):
     assert all(each["exit_code"] == 0 for each in document["equal"])
     assert len(document["planted"]) >= 5
     assert all(each["exit_code"] == 1 for each in document["planted"])
+
+
+def test_reproduction_of_the_paper_is_committed_with_its_page():
+    from lsm_verify.inverse.claim import Claim
+    from lsm_verify.report.reproduction import markdown
+
+    folder = ROOT / "reports" / "reproduction"
+    document = json.loads((folder / "claims.json").read_text(encoding="utf-8"))
+    claims = [Claim(**each) for each in document["claims"]]
+    assert markdown(claims, document) == (folder / "claims.md").read_text(encoding="utf-8")
+    assert all((folder / name).is_file() for name in document["figures"].values())
+    named = ["one depth", "two depths", "h and β", "physics", "no adjoint", "time", "Phoenix"]
+    assert [claim.name for claim in claims] == [*named, "predictions"]
+    assert "not judged" not in {claim.verdict for claim in claims}

@@ -38,13 +38,14 @@ def to_json(claims: Sequence[Claim], about: Mapping[str, Any]) -> dict[str, Any]
     }
 
 
-def markdown(claims: Sequence[Claim], about: Mapping[str, Any], figures: Mapping[str, str]) -> str:
+def markdown(claims: Sequence[Claim], about: Mapping[str, Any]) -> str:
     """Return a page: the table, the evidence, the figures.
 
     Parameters
     ----------
-    figures : mapping
-        Caption to the file beside the page.
+    about : mapping
+        ``command`` and ``seconds`` of the run, ``notes``, and ``figures``: caption to the file
+        beside the page.
     """
     lines = [
         "# The paper reproduced",
@@ -65,7 +66,7 @@ def markdown(claims: Sequence[Claim], about: Mapping[str, Any], figures: Mapping
             f"`{claim.command}`",
         ]
     lines += ["", "## Figures"]
-    for caption, name in figures.items():
+    for caption, name in about["figures"].items():
         lines += ["", f"![{caption}]({name})", "", caption]
     if about.get("notes"):
         lines += ["", "## Notes", "", *(f"- {note}" for note in about["notes"])]
