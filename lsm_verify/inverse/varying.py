@@ -60,7 +60,7 @@ def varying(case: Case, name: str, form: Any = STEPS, *, range: Any = None) -> C
     >>> case.start["albedo"].shape
     (100,)
     >>> case = varying(case, "turbulent_transfer_coefficient", form=[0.0, 180e3, 360e3])
-    >>> case.free[-1], case.start["turbulent_transfer_coefficient"].values.shape
+    >>> case.free[1], case.start["turbulent_transfer_coefficient"].values.shape
     ('turbulent_transfer_coefficient', (3,))
     """
     if name not in IN_TIME:
