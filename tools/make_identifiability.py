@@ -25,6 +25,7 @@ from lsm_verify.inverse.calibrate import calibrate
 from lsm_verify.inverse.identifiability import Identifiability
 from lsm_verify.inverse.identify import identify
 from lsm_verify.inverse.montecarlo import monte_carlo
+from lsm_verify.inverse.plain import number
 from lsm_verify.inverse.profile import profile
 from lsm_verify.inverse.sampling import sample
 from lsm_verify.inverse.varying import combined
@@ -219,9 +220,9 @@ def profiles(draws: int, steps: int) -> dict[str, Any]:
                 "estimate": p.estimate,
                 "Gauss-Newton deviation": p.deviation,
                 "level": p.level,
-                "interval": [_number(p.lower), _number(p.upper)],
+                "interval": [number(p.lower), number(p.upper)],
                 "values": p.values.tolist(),
-                "half chi squared": [_number(x) for x in p.objective],
+                "half chi squared": [number(x) for x in p.objective],
             }
     return found
 
@@ -253,10 +254,6 @@ def samples(draws: int, steps: int) -> dict[str, Any]:
         "deviation over Laplace's": ratio.tolist(),
         "deviation over Laplace's, error": ratio_error.tolist(),
     }
-
-
-def _number(x: float) -> float | None:
-    return float(x) if np.isfinite(x) else None
 
 
 PARTS = {

@@ -21,6 +21,7 @@ from lsm_verify.inverse.identify import cautions, identified
 from lsm_verify.inverse.journal import Journal
 from lsm_verify.inverse.misfit import Misfit, direct
 from lsm_verify.inverse.outcome import Announce, Outcomes
+from lsm_verify.inverse.plain import number
 from lsm_verify.inverse.priors import Prior
 from lsm_verify.inverse.result import Calibration
 from lsm_verify.inverse.space import Bounds, Space, Unknown
@@ -150,7 +151,7 @@ def calibrate(
         "starts": starts if starts is None or isinstance(starts, int | str) else "given",
         "seed": whole("seed", seed, 0),
         "iterations": count,
-        "bounds": [[_finite(a), _finite(b)] for a, b in zip(space.least, space.most, strict=True)],
+        "bounds": [[number(a), number(b)] for a, b in zip(space.least, space.most, strict=True)],
         "logarithmic": [u.name for u in space.unknowns if u.logarithmic],
         "priors": [_plain_prior(prior) for prior in priors],
         "observation_error": np.asarray(observation_error, dtype=float).tolist(),
@@ -280,7 +281,3 @@ def _fingerprint(
 def _plain_prior(prior: Prior) -> dict[str, Any]:
     fields = {name: np.asarray(value).tolist() for name, value in vars(prior).items()}
     return {"kind": type(prior).__name__, **fields}
-
-
-def _finite(x: float) -> float | None:
-    return float(x) if np.isfinite(x) else None

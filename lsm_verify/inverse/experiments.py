@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +85,11 @@ def combined(found: Calibration) -> dict[str, Array]:
     ended = np.isfinite(found.value)
     rows = {name: found.estimate[ended, place] for name, place in found.space.places.items()}
     values = {name: rows[name][:, 0] for name in found.space.names if rows[name].shape[1] == 1}
+    return _together(values)
+
+
+def _together(values: dict[str, Any]) -> dict[str, Any]:
+    """Put h(1+1/β) in the place of h and β."""
     if set(SEPARATE) <= set(values):
         h, beta = (values.pop(name) for name in SEPARATE)
         values[COMBINED] = h * (1 + 1 / beta)
@@ -93,10 +99,7 @@ def combined(found: Calibration) -> dict[str, Array]:
 def truth(case: Case) -> dict[str, float]:
     """Return the truth of a twin, h and β as h(1+1/β)."""
     values = {name: float(value) for name, value in (case.truth or {}).items()}  # type: ignore[arg-type]
-    if set(SEPARATE) <= set(values):
-        h, beta = (values.pop(name) for name in SEPARATE)
-        values[COMBINED] = h * (1 + 1 / beta)
-    return values
+    return _together(values)
 
 
 def run(name: str, tell: Tell = lambda message: None) -> Experiment:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsm_verify.inverse.directions import EPSILON, Direction
+from lsm_verify.inverse.plain import number
 from lsm_verify.inverse.space import Space
 
 if TYPE_CHECKING:
@@ -133,10 +134,12 @@ class Identifiability:
     @property
     def identifiable(self) -> NDArray[np.bool_]:
         """Which unknowns (P,) observations and priors bound."""
-        return np.array([np.isfinite(self._deviation(row)) for row in np.eye(self.space.size)])
+        return np.array([np.isfinite(self.deviation(row)) for row in np.eye(self.space.size)])
 
-    def _deviation(self, row: Array) -> float:
+    def deviation(self, row: Array) -> float:
         """Return the least deviation of ``row`` @ u, infinite where it has a part in ``blind``.
+
+        ``row`` (P,) is in scaled coordinates.
 
         To first order an error E of the Jacobian turns the null space into v_i by at most
         ‖E‖/s_i, and moves what of ``row`` lies in it by ‖E‖ (Σ (row v_i)²/s_i²)^½: round-off times
@@ -150,7 +153,7 @@ class Identifiability:
     def bounds(self) -> tuple[Bound, ...]:
         """Cramér-Rao bound of every unknown, infinite where there is none."""
         rows = np.diag(self.space.slope(self.space.scaled(self.point)))
-        deviations = [self._deviation(row) for row in rows]
+        deviations = [self.deviation(row) for row in rows]
         return tuple(
             Bound(label, unit, float(p), float(d))
             for label, unit, p, d in zip(
@@ -186,7 +189,7 @@ class Identifiability:
         slopes = torch.autograd.grad(value, list(unknowns.values()), materialize_grads=True)
         row = np.concatenate([x.numpy().ravel() for x in slopes])
         row = row * self.space.slope(self.space.scaled(self.point))
-        return Bound(label, unit, value.item(), self._deviation(row))
+        return Bound(label, unit, value.item(), self.deviation(row))
 
     def text(self) -> str:
         """Say all of it in lines."""
@@ -217,8 +220,8 @@ class Identifiability:
             "singular_values": self.singular_values.tolist(),
             "threshold": self.threshold,
             "rank": self.rank,
-            "condition_number": _number(self.condition_number),
-            "seen_condition_number": _number(self.seen_condition_number),
+            "condition_number": number(self.condition_number),
+            "seen_condition_number": number(self.seen_condition_number),
             "directions": [
                 {
                     "kind": d.kind,
@@ -235,15 +238,11 @@ class Identifiability:
                     "label": b.label,
                     "unit": b.unit,
                     "value": b.value,
-                    "deviation": _number(b.deviation),
-                    "relative": _number(b.relative),
+                    "deviation": number(b.deviation),
+                    "relative": number(b.relative),
                 }
                 for b in (*self.bounds, *self.combinations)
             ],
-            "correlation": [[_number(x) for x in row] for row in self.correlation],
+            "correlation": [[number(x) for x in row] for row in self.correlation],
             "cautions": list(self.cautions),
         }
-
-
-def _number(x: Any) -> float | None:
-    return float(x) if np.isfinite(x) else None

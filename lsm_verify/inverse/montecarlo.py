@@ -20,7 +20,6 @@ from lsm_verify.inverse.misfit import Misfit
 from lsm_verify.inverse.outcome import CONVERGED, Outcomes
 from lsm_verify.inverse.point import Unknowns, misfit_at
 from lsm_verify.inverse.profile import SETTLED
-from lsm_verify.inverse.result import AT_BOUND
 from lsm_verify.validation import whole
 
 Array = NDArray[np.float64]
@@ -87,9 +86,7 @@ class MonteCarlo:
     def at_bound(self) -> NDArray[np.int64]:
         """How many estimates of every unknown (P,) lie on a bound."""
         space = self.identifiability.space
-        near = AT_BOUND * space.scale
-        hit = (self.estimates <= space.least + near) | (self.estimates >= space.most - near)
-        return np.asarray(np.count_nonzero(hit, axis=0))
+        return np.asarray(np.count_nonzero(space.at_bound(self.estimates), axis=0))
 
 
 def monte_carlo(

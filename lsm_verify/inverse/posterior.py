@@ -25,7 +25,6 @@ from lsm_verify.inverse.misfit import Misfit
 from lsm_verify.inverse.point import Unknowns, misfit_at
 from lsm_verify.inverse.priors import Prior
 from lsm_verify.inverse.profile import fit
-from lsm_verify.inverse.result import AT_BOUND
 from lsm_verify.inverse.space import Space
 from lsm_verify.validation import whole
 
@@ -85,8 +84,7 @@ class Laplace:
     @property
     def at_bound(self) -> tuple[str, ...]:
         """Unknowns whose best fit lies on a bound: a normal posterior is wrong there."""
-        low, high = self.space.box
-        hit = (self.mean <= low + AT_BOUND) | (self.mean >= high - AT_BOUND)
+        hit = self.space.at_bound(self.space.physical(self.mean))
         return tuple(self.space.labels[k] for k in np.flatnonzero(hit))
 
     @property

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from lsm_verify.cases import Case
 from lsm_verify.errors import InputError, unknown
-from lsm_verify.inverse.directions import EPSILON, rank_threshold
 from lsm_verify.inverse.evaluate import Compose
+from lsm_verify.inverse.identify import identified
 from lsm_verify.inverse.local import least_squares
 from lsm_verify.inverse.misfit import Misfit
 from lsm_verify.inverse.outcome import CONVERGED, Outcomes
@@ -171,7 +171,7 @@ def profile(
         raise InputError(f"level={level} must lie between 0 and 1.")
     k = space.labels.index(name)
     best, least, settled = fit(misfit, start)
-    deviation = _deviation(misfit, best, k)
+    deviation = identified(misfit, best).deviation(np.eye(space.size)[k])
     grid = _grid(space, k, best, deviation, values, whole("points", points, 1))
     walk = _Walk(misfit, k, best, least, settled)
     for side in (grid[grid > best[k]], grid[grid < best[k]][::-1]):
@@ -305,18 +305,6 @@ class _Walk:
             if n >= len(walked):
                 scale *= 2
         return sign * float(np.inf)
-
-
-def _deviation(misfit: Misfit, u: Array, k: int) -> float:
-    """Gauss-Newton deviation of one coordinate, in scaled units; infinite without information."""
-    J = misfit.residuals(u)[1]
-    _, s, rows = np.linalg.svd(J, full_matrices=len(J) < J.shape[1])
-    size = np.zeros(len(rows))
-    size[: s.size] = s
-    null = size <= rank_threshold(J, float(s[0]))
-    if np.linalg.norm(rows[null, k]) > np.sqrt(EPSILON):
-        return float(np.inf)
-    return float(np.linalg.norm(rows[~null, k] / size[~null]))
 
 
 def _grid(

@@ -14,6 +14,7 @@ from lsm_verify.inverse.directions import NO_EFFECT, STRUCTURAL
 from lsm_verify.inverse.directions import UNSEEN as NOT_SEEN
 from lsm_verify.inverse.identifiability import Identifiability
 from lsm_verify.inverse.outcome import INTERRUPTED
+from lsm_verify.inverse.plain import number, numbers
 from lsm_verify.inverse.space import Space
 from lsm_verify.parameters import Value
 from lsm_verify.quantities import PARAMETERS
@@ -27,9 +28,6 @@ FORMAT = "lsm-verify calibration 1"
 
 UNSEEN = (NO_EFFECT, STRUCTURAL, NOT_SEEN)
 """Kinds of directions along which an estimate is no number."""
-
-AT_BOUND = 1e-9
-"""Distance from a bound, in units of the scale, within which an estimate lies on it."""
 
 
 @dataclass(frozen=True)
@@ -115,10 +113,7 @@ class Calibration:
     @property
     def at_bound(self) -> NDArray[np.bool_]:
         """Which estimates (B, P) lie on a bound: the observations ask for more."""
-        near = AT_BOUND * self.space.scale
-        return (self.estimate <= self.space.least + near) | (
-            self.estimate >= self.space.most - near
-        )
+        return self.space.at_bound(self.estimate)
 
     def parameters(self, start: int | None = None) -> dict[str, Value]:
         """Estimates by public name; default: of the best start."""
@@ -128,10 +123,10 @@ class Calibration:
         """Return plain numbers and strings; what is not finite is ``None``."""
         rows = [
             {
-                "start": _plain(self.start[b]),
-                "estimate": _plain(self.estimate[b]),
-                "objective": _number(self.value[b]),
-                "rmse": _number(self.rmse[b]),
+                "start": numbers(self.start[b]),
+                "estimate": numbers(self.estimate[b]),
+                "objective": number(self.value[b]),
+                "rmse": number(self.rmse[b]),
                 "iterations": int(self.iterations[b]),
                 "evaluations": int(self.evaluations[b]),
                 "status": self.status[b],
@@ -156,8 +151,8 @@ class Calibration:
                 {"label": label, "unit": unit}
                 for label, unit in zip(self.space.labels, self.space.units, strict=True)
             ],
-            "truth": None if self.truth is None else _plain(self.truth),
-            "published": None if self.published is None else _plain(self.published),
+            "truth": None if self.truth is None else numbers(self.truth),
+            "published": None if self.published is None else numbers(self.published),
             "best": self.best,
             "interrupted": self.interrupted,
             "warnings": list(self.warnings),
@@ -226,11 +221,3 @@ class Calibration:
                 **{f"sha256_{name}": digest for name, digest in self.sources.items()},
             },
         )
-
-
-def _number(x: Any) -> float | None:
-    return float(x) if np.isfinite(x) else None
-
-
-def _plain(row: Array) -> list[float | None]:
-    return [_number(x) for x in row]

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Bounds = Mapping[str, tuple[Any, Any]]
 
+AT_BOUND = 1e-9
+"""Distance from a bound, in units of the scale, within which an estimate lies on it."""
+
 OPEN = 1e-6
 """Where a bound itself is no value (λ = 0), the bound of an optimiser, in units of the middle."""
 
@@ -275,6 +278,11 @@ class Space:
                 for end in (self.least, self.most)
             )
         return np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)
+
+    def at_bound(self, rows: Array) -> NDArray[np.bool_]:
+        """Whether parameters (..., P) lie on a bound, or beyond it."""
+        near = AT_BOUND * self.scale
+        return np.asarray((rows <= self.least + near) | (rows >= self.most - near))
 
     # ---------------------------------------------------------- rows and names
 
