@@ -12,7 +12,13 @@ from lsm_verify.errors import InputError
 
 
 def read_wind_speed(
-    path: Path | str, *, start: object, steps: int, time_step: float = 3600, interval: float = 1800
+    path: Path | str,
+    *,
+    start: object,
+    steps: int,
+    time_step: float = 3600,
+    interval: float = 1800,
+    gaps: bool = False,
 ) -> NDArray[np.float64]:
     """Read the wind speed that acts during each step.
 
@@ -24,6 +30,8 @@ def read_wind_speed(
         As in `lsm_verify.datasets.read_forcing`.
     interval : float
         Between samples [s]; a step holds a whole number of them.
+    gaps : bool
+        Whether steps with a missing sample are returned as not-a-number, not refused.
 
     Returns
     -------
@@ -34,7 +42,7 @@ def read_wind_speed(
     Raises
     ------
     InputError
-        As `lsm_verify.datasets.read_series`; if a sample is missing.
+        As `lsm_verify.datasets.read_series`; if a sample is missing, unless ``gaps``.
     """
     share = time_step / interval
     if share < 1 or share != int(share):
@@ -46,7 +54,7 @@ def read_wind_speed(
         for name in ("Wind_N", "Wind_E")
     ]
     speed = np.hypot(*parts)
-    if np.any(np.isnan(speed)):
+    if not gaps and np.any(np.isnan(speed)):
         i = int(np.argmax(np.isnan(speed)))
         raise InputError(f"{path}: wind of sample {i} of the window is missing; choose another.")
     return np.asarray(speed.reshape(steps, int(share)).mean(axis=1))

@@ -41,6 +41,12 @@ def test_a_gap_is_refused(tower_file):
         read_wind_speed(path, **WINDOW)
 
 
+def test_a_gap_is_returned_where_asked_for(tower_file):
+    path = tower_file(blowing(3.0 * np.ones(48), 4.0 * np.ones(48), missing=4))
+    found = read_wind_speed(path, **WINDOW, gaps=True)
+    assert found == pytest.approx([5.0, np.nan, 5.0], nan_ok=True)
+
+
 def test_steps_that_cut_samples(tower_file):
     path = tower_file(blowing(np.ones(48), np.ones(48)))
     with pytest.raises(InputError, match="must be a multiple of interval=1800 s"):
