@@ -26,7 +26,7 @@ from lsm_verify.inverse.calibrate import calibrate
 from lsm_verify.inverse.coverage import KINDS, Coverage, cover, cover_linearised, join
 from lsm_verify.inverse.intervals import intervals, naive
 from lsm_verify.inverse.misfit import Misfit
-from lsm_verify.inverse.phoenix_noise import BOUNDS, interval_rows, noise_summary
+from lsm_verify.inverse.phoenix_noise import interval_rows, noise_summary
 from lsm_verify.inverse.refit import linearise, noise_model
 from lsm_verify.inverse.reml import Linear, fit_noise
 from lsm_verify.inverse.space import Space
@@ -38,6 +38,9 @@ REPORT = Path(__file__).parents[1] / "reports" / "phoenix_coverage.json"
 
 KEPT = 5
 """Data sets whose half widths are kept for a test to compare."""
+
+SIMULATED = (600.0, 3000.0)
+"""Coherences of the noise [h] that are simulated beside that of the fit."""
 
 LONGER_SETS = 200
 """Data sets, linearised, of noise with each of the coherences that a fit does not allow."""
@@ -122,7 +125,7 @@ def _longer(misfit: Misfit, u: Array, linear: Linear, seed: int) -> list[dict[st
     """Coverage where the noise is coherent for longer than intervals allow, and where it is not."""
     rows = []
     form = noise_model(misfit, linear)
-    for bound in (form.coherence, *BOUNDS):
+    for bound in (form.coherence, *SIMULATED):
         fitted = fit_noise(linear, replace(form, coherence=bound))
         found = cover_linearised(misfit, u, linear, fitted.noise, sets=LONGER_SETS, seed=seed)
         rows.append({"simulated": noise_summary(fitted), **_coverage(found, LINEARISED)})

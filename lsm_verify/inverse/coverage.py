@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lsm_verify.inverse.intervals import ESTIMATORS, Intervals, gain, intervals, naive
 from lsm_verify.inverse.misfit import Misfit
 from lsm_verify.inverse.noise import Noise
-from lsm_verify.inverse.refit import linearise, noise_model, refit
+from lsm_verify.inverse.refit import linearise, noise_model, record, refit
 from lsm_verify.inverse.reml import Linear, covariance, fit_noise
 from lsm_verify.validation import whole
 
@@ -122,7 +122,8 @@ def cover(
     found: dict[str, list[Intervals]] = {kind: [] for kind in KINDS}
     coherence, converged = [], []
     for k in range(count):
-        values = clean + errors[k]
+        values = clean.copy()
+        values[:, record(misfit)] += errors[k]
         least, linear = refit(misfit, u, values=values)
         point, metric = refit(misfit, least, V, values)
         rows = {

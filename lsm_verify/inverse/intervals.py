@@ -13,8 +13,7 @@ References
 ----------
 Kenward, M. G. and Roger, J. H. (1997). Small sample inference for fixed effects from restricted
 maximum likelihood. Biometrics 53, 983-997, doi 10.2307/2533558. Satterthwaite, F. E. (1946).
-Biometrics Bulletin 2, 110-114, doi 10.2307/3002019. Hausman, J. A. (1978). Specification tests in
-econometrics. Econometrica 46, 1251-1271, doi 10.2307/1913827.
+Biometrics Bulletin 2, 110-114, doi 10.2307/3002019.
 """
 
 from __future__ import annotations
@@ -25,21 +24,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsm_verify.errors import InputError, unknown
+from lsm_verify.inverse.agreement import Agreement, disagreement
+from lsm_verify.inverse.estimators import LEAST_FREEDOM, gain, small_sample
 from lsm_verify.inverse.misfit import Misfit
 from lsm_verify.inverse.noise import Noise
-from lsm_verify.inverse.reml import Linear, Restricted, covariance, derivatives
+from lsm_verify.inverse.reml import Linear, Restricted, covariance
 
 Array = NDArray[np.float64]
 
+__all__ = ["ESTIMATORS", "Agreement", "Intervals", "disagreement", "gain", "intervals", "naive"]
+
 ESTIMATORS = ("ordinary", "generalised")
-
-LEAST_FREEDOM = 1.0
-"""Least degrees of freedom: below one, Satterthwaite's match of two moments means nothing, and t
-has no mean; an interval that ends here is said to be at the limit."""
-
-APART = 1e-6
-"""Least variance of the estimators' difference, relative to the ordinary estimator's, at which the
-difference can be tested: below, the covariance's condition number, up to 1e9, leaves no digit."""
 
 
 @dataclass(frozen=True)
@@ -90,28 +85,6 @@ class Intervals:
         return (self.lower <= truth) & (truth <= self.upper)
 
 
-@dataclass(frozen=True)
-class Agreement:
-    """Whether least squares and generalised least squares differ by more than the noise allows.
-
-    Attributes
-    ----------
-    statistic : float
-        dᵀ Var(d)⁻¹ d of their difference d.
-    directions : int
-        Its numerator's degrees of freedom: the number of unknowns P.
-    freedom : float
-        Its denominator's: those of the noise; infinite where it is known.
-    probability : float
-        Of a larger statistic, if model and form of the noise are right: statistic/P as F.
-    """
-
-    statistic: float
-    directions: int
-    freedom: float
-    probability: float
-
-
 def intervals(
     misfit: Misfit,
     u: Array,
@@ -149,16 +122,9 @@ def intervals(
     C: Array = np.asarray(A @ V @ A.T, dtype=np.float64)
     freedom, converged = np.full(len(C), np.inf), True
     if isinstance(noise, Restricted):
-        C, freedom = _small_sample(noise, linear, A, C, V, estimator)
+        C, freedom = small_sample(noise, linear, A, C, V, estimator)
         converged = noise.converged
     return _of(misfit, u, C, freedom, estimator, level, converged)
-
-
-def gain(misfit: Misfit, linear: Linear, V: Array | None = None) -> Array:
-    """Matrix (P, R) from observations to estimates: of least squares, or in the metric of V."""
-    X = linear.design
-    right = misfit.weights[misfit.seen][:, None] * X if V is None else np.linalg.solve(V, X)
-    return np.asarray(np.linalg.solve(X.T @ right, right.T), dtype=np.float64)
 
 
 def naive(misfit: Misfit, u: Array, linear: Linear, level: float = 0.95) -> Intervals:
@@ -168,71 +134,6 @@ def naive(misfit: Misfit, u: Array, linear: Linear, level: float = 0.95) -> Inte
     freedom = len(r) - X.shape[1]
     C = np.linalg.inv(X.T @ (w[:, None] * X)) * float(w @ r**2) / freedom
     return _of(misfit, u, C, np.full(len(C), float(freedom)), "white noise", level)
-
-
-def disagreement(misfit: Misfit, linear: Linear, noise: Noise | Restricted) -> Agreement:
-    """Test whether two estimators differ by more than the noise allows (Hausman).
-
-    Both are taken from one linearisation and one noise V: the difference is d = (A_g - A_o) r, with
-    covariance A_o V A_oᵀ - (Xᵀ V⁻¹ X)⁻¹ = (A_g - A_o) V (A_g - A_o)ᵀ. An estimated V enters by its
-    degrees of freedom, the least of the ordinary estimates'. A small probability says that the
-    model, or the form of the noise, is wrong; it does not say which.
-
-    Parameters
-    ----------
-    misfit : Misfit
-        Without priors.
-    linear : Linear
-        About the least-squares estimate.
-    noise : Noise or Restricted
-        Known, or estimated there.
-
-    Raises
-    ------
-    InputError
-        If the two estimators are the same in some direction: nothing to compare there.
-    """
-    from scipy.linalg import eigh
-    from scipy.stats import chi2, f
-
-    V = covariance(noise if isinstance(noise, Noise) else noise.noise, linear)
-    A = gain(misfit, linear)
-    between = gain(misfit, linear, V) - A
-    C, D = A @ V @ A.T, between @ V @ between.T
-    share = float(eigh(D, C, eigvals_only=True)[0])
-    if share < APART:
-        raise InputError(
-            f"the two estimators differ in a direction by {share:.1g} of its variance, less than "
-            f"{APART:g}: under such noise they are one; there is nothing to test."
-        )
-    d = between @ linear.response
-    statistic, count = float(d @ np.linalg.solve(D, d)), len(d)
-    if isinstance(noise, Noise):
-        return Agreement(statistic, count, np.inf, float(chi2.sf(statistic, count)))
-    freedom = float(_small_sample(noise, linear, A, C, V, "ordinary")[1].min())
-    return Agreement(statistic, count, freedom, float(f.sf(statistic / count, count, freedom)))
-
-
-def _small_sample(
-    found: Restricted, linear: Linear, A: Array, C: Array, V: Array, estimator: str
-) -> tuple[Array, Array]:
-    """Covariance, inflated for the generalised estimator, and degrees of freedom (P,)."""
-    W = np.linalg.pinv(found.information, hermitian=True)
-    parts = derivatives(found.noise.model, linear, found.noise.theta)
-    slopes = np.array([np.einsum("pr,rs,ps->p", A, D, A, optimize=True) for D in parts])
-    variance = np.einsum("ip,ij,jp->p", slopes, W, slopes)
-    with np.errstate(divide="ignore"):
-        freedom = np.maximum(2 * np.diag(C) ** 2 / variance, LEAST_FREEDOM)
-    if estimator == "ordinary":
-        return C, freedom
-    DA = [D @ A.T for D in parts]
-    W_V = [np.linalg.solve(V, d) for d in DA]
-    inner = np.array([A @ d for d in DA])
-    bend = np.zeros_like(C)
-    for i, d in enumerate(DA):
-        for j, e in enumerate(W_V):
-            bend += W[i, j] * (d.T @ e - inner[i] @ np.linalg.solve(C, inner[j]))
-    return C + bend + bend.T, freedom
 
 
 def _of(

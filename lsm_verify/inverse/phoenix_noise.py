@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,8 +16,12 @@ from lsm_verify.inverse.reml import Linear, Restricted, covariance, fit_noise
 
 Array = NDArray[np.float64]
 
-BOUNDS = (600.0, 3000.0)
-"""Coherences of the noise [h] that are allowed beside the default, the length of the record."""
+BOUNDS = (600.0, 1500.0, 3000.0, 10000.0)
+"""Coherences of the noise [h] that are allowed beside the default, the length of the record; the
+last is beyond the coherence that the records prefer."""
+
+LEVEL = 0.05
+"""Probability with which a right noise is rejected against the best one."""
 
 LAGS = (0, 12, 24)
 """Lags [h] at which residuals are compared with the noise that was fitted to them."""
@@ -59,10 +64,29 @@ class Bounded:
     noise: Restricted
 
 
-def longer_coherence(misfit: Misfit, u: Array, linear: Linear, bound: float) -> Bounded:
-    """Estimate the noise with a coherence up to ``bound`` [h], and the standard errors with it."""
+def longer_coherences(
+    misfit: Misfit, u: Array, linear: Linear, bounds: tuple[float, ...]
+) -> tuple[Bounded, ...]:
+    """Estimate the noise with coherences up to ``bounds`` [h], ascending, each from the last one.
+
+    So the criterion never rises: what a shorter coherence reaches, a longer one is allowed too.
+    """
+    found: list[Bounded] = []
+    for bound in bounds:
+        start = found[-1].noise.noise.theta if found else None
+        found.append(longer_coherence(misfit, u, linear, bound, start))
+    return tuple(found)
+
+
+def longer_coherence(
+    misfit: Misfit, u: Array, linear: Linear, bound: float, start: Array | None = None
+) -> Bounded:
+    """Estimate the noise with a coherence up to ``bound`` [h], and the standard errors with it.
+
+    ``start``: where the search begins; default: the model's.
+    """
     model = replace(noise_model(misfit, linear), coherence=bound)
-    found = fit_noise(linear, model)
+    found = fit_noise(linear, model, start)
     row = intervals(misfit, u, linear, found)
     return Bounded(
         bound=bound,
@@ -73,6 +97,26 @@ def longer_coherence(misfit: Misfit, u: Array, linear: Linear, bound: float) -> 
         probability=disagreement(misfit, linear, found).probability,
         noise=found,
     )
+
+
+def rejection() -> float:
+    """Return the rise of -2 log REML above its least at which a noise is rejected: χ², 1 degree.
+
+    Notes
+    -----
+    The likelihood-ratio test of one coherence against the best. Its χ² holds for many independent
+    values and a best coherence inside of its range; on the range's end the right threshold is
+    lower (half of the probability lies at 0), so that this one rejects too seldom, not too often.
+    """
+    from scipy.stats import chi2
+
+    return float(chi2.isf(LEVEL, 1))
+
+
+def not_rejected(bounds: Sequence[Bounded]) -> tuple[Bounded, ...]:
+    """Return those of the noises that the record does not reject against the best of them."""
+    limit = min(b.criterion for b in bounds) + rejection()
+    return tuple(b for b in bounds if b.criterion <= limit)
 
 
 def moments(misfit: Misfit, linear: Linear, noise: Restricted) -> Moments:

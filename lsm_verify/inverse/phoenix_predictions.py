@@ -18,7 +18,9 @@ from lsm_verify import datasets
 from lsm_verify.cases import Case
 from lsm_verify.datasets.locate import TOWER_FILE
 from lsm_verify.errors import InputError
+from lsm_verify.forcing import Forcing
 from lsm_verify.inverse.evaluate import Evaluator
+from lsm_verify.inverse.profiles import spinning_up
 from lsm_verify.inverse.space import Space
 from lsm_verify.observations import Observations, Series
 from lsm_verify.quantities import STEFAN_BOLTZMANN
@@ -112,6 +114,7 @@ def predictions(
     u: Array,
     *,
     covariance: Array | None = None,
+    before: Forcing | None = None,
     data: Path | None = None,
 ) -> tuple[Score, ...]:
     """Score longwave, soil heat flux, turbulent flux and near-surface temperature.
@@ -124,6 +127,9 @@ def predictions(
         The unknowns and their values in scaled coordinates (P,).
     covariance : (P, P) array, optional
         Of u.
+    before : Forcing, optional
+        Of a spin-up: the initial profile follows from the parameters then, and so does what their
+        uncertainty gives the predictions.
     data : Path, optional
         Folder of the tower file.
     """
@@ -135,7 +141,8 @@ def predictions(
         start=start,
         steps=steps,
     )
-    y, dy = predicted(case, space, u)
+    run = case if before is None else spinning_up(case, before)
+    y, dy = ({k: x[-steps - 1 :] for k, x in part.items()} for part in predicted(run, space, u))
     emissivity = float(np.asarray(case.fixed["emissivity"]))
     albedo = np.asarray(case.fixed["albedo"])
     reflected = (1 - emissivity) * seen["LWdown"]

@@ -12,23 +12,19 @@ from lsm_verify.cases import Case, load_case
 from lsm_verify.inverse.calibrate import calibrate
 from lsm_verify.inverse.intervals import Agreement, Intervals, disagreement, intervals, naive
 from lsm_verify.inverse.misfit import Misfit
+from lsm_verify.inverse.phoenix_albedo import Albedo, AlbedoEffect, albedo_effect, tower_albedo
 from lsm_verify.inverse.phoenix_hold_out import HoldOut, hold_out
 from lsm_verify.inverse.phoenix_noise import (
     BOUNDS,
     Bounded,
     Moments,
-    longer_coherence,
+    longer_coherences,
     moments,
 )
 from lsm_verify.inverse.phoenix_predictions import Score, predictions
-from lsm_verify.inverse.phoenix_sensitivity import (
-    Albedo,
-    Shift,
-    before_window,
-    sensitivity,
-    tower_albedo,
-)
-from lsm_verify.inverse.profiles import calibrate_spun_up
+from lsm_verify.inverse.phoenix_sensitivity import Shift, sensitivity
+from lsm_verify.inverse.phoenix_variants import before_window
+from lsm_verify.inverse.profiles import spinning_up, spun_up_profile, with_profile
 from lsm_verify.inverse.refit import generalise, linearise, noise_model
 from lsm_verify.inverse.reml import Restricted, fit_noise
 from lsm_verify.inverse.result import Calibration
@@ -91,17 +87,24 @@ class Fit:
 
 @dataclass(frozen=True)
 class Study:
-    """All of it; ``tied`` starts from T⁰ = T_b as the paper does, ``spun_up`` from a spin-up."""
+    """All of it; ``tied`` starts from T⁰ = T_b as the paper does, ``spun_up`` from a spin-up.
+
+    ``spun_up`` is estimated through the spin-up, on which the profile's dependence on the
+    parameters rests; ``profile_as_known``: its least squares if the profile
+    ``spun_up_profile`` (nodes,) [K] were known, a warning. ``albedo_effects``: of both fits.
+    """
 
     case: Case
     tied: Fit
     spun_up: Fit
     spun_up_profile: Array
+    profile_as_known: Intervals
     scores: tuple[Score, ...]
     scores_spun_up: tuple[Score, ...]
     held_out: HoldOut
     held_out_spun_up: HoldOut
     albedo: Albedo
+    albedo_effects: tuple[AlbedoEffect, AlbedoEffect]
     shifts: tuple[Shift, ...]
 
 
@@ -121,8 +124,8 @@ def fit(case: Case, found: Calibration | None = None) -> Fit:
     if case.published is not None:
         there = space.scaled(space.flatten(case.published))
         published = float(np.sqrt(misfit.mean_square(there[None])[0]))
-    r = np.full(misfit.seen.shape, np.nan)
-    r[misfit.seen] = linear.response
+    r = np.full(linear.seen.shape, np.nan)
+    r[linear.seen] = linear.response
     return Fit(
         calibration=found,
         rmse_published=published,
@@ -136,10 +139,7 @@ def fit(case: Case, found: Calibration | None = None) -> Fit:
         generalised=generalised,
         white=naive(misfit, u, linear),
         agreement=disagreement(misfit, linear, noise),
-        bounds=tuple(
-            longer_coherence(misfit, u, linear, bound)
-            for bound in (float(model.coherence or 0.0), *BOUNDS)
-        ),
+        bounds=longer_coherences(misfit, u, linear, (float(model.coherence or 0.0), *BOUNDS)),
         moments=moments(misfit, linear, noise),
         rounds=rounds,
     )
@@ -147,27 +147,45 @@ def fit(case: Case, found: Calibration | None = None) -> Fit:
 
 def study(data: Path | None = None, *, days: int = DAYS) -> Study:
     """Run the whole study on the data in a folder (default: as `load_case`)."""
-    case = load_case("phoenix", data=data)
-    tied = fit(case)
-    found, started, _ = calibrate_spun_up(case, before_window(data))
-    spun = fit(started, found)
+    case, before = load_case("phoenix", data=data), before_window(data)
+    tied, spun = fit(case), fit(spinning_up(case, before))
     space = Space.of(case)
+    found = spun.calibration.parameters()
+    profile = spun_up_profile(case, found, before)
+    started = with_profile(case, profile)
+    albedo = tower_albedo(case, data)
     return Study(
         case=case,
         tied=tied,
         spun_up=spun,
-        spun_up_profile=np.asarray(started.fixed["initial_temperature"]),
+        spun_up_profile=profile,
+        profile_as_known=_as_known(started, spun),
         scores=predictions(
             case, space, tied.ordinary.u, covariance=tied.ordinary.covariance, data=data
         ),
         scores_spun_up=predictions(
-            started, space, spun.ordinary.u, covariance=spun.ordinary.covariance, data=data
+            case,
+            space,
+            spun.ordinary.u,
+            covariance=spun.ordinary.covariance,
+            before=before,
+            data=data,
         ),
         held_out=hold_out(case, tied.calibration.parameters(), days, data=data),
-        held_out_spun_up=hold_out(started, found.parameters(), days, data=data),
-        albedo=tower_albedo(case, data),
+        held_out_spun_up=hold_out(started, found, days, data=data),
+        albedo=albedo,
+        albedo_effects=(
+            albedo_effect(case, tied.ordinary.estimate, albedo),
+            albedo_effect(spinning_up(case, before), spun.ordinary.estimate, albedo),
+        ),
         shifts=sensitivity(case, tied.ordinary.deviation, tied.white.deviation, data),
     )
+
+
+def _as_known(started: Case, spun: Fit) -> Intervals:
+    """Return least squares' intervals with a fit's own noise if its initial profile were known."""
+    misfit = Misfit(started, Space.of(started))
+    return intervals(misfit, spun.ordinary.u, linearise(misfit, spun.ordinary.u), spun.noise)
 
 
 def _correlation(a: Array, b: Array) -> float:

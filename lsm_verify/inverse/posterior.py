@@ -241,7 +241,7 @@ def about(misfit: Misfit, start: Array) -> Laplace:
             f"case {found.case} has no posterior: {label} is not identifiable; give a prior for "
             "it, or hold it by leaving it out of the unknowns."
         )
-    H, error = _hessian(misfit, best)
+    H, error = hessian(misfit, best)
     size = float(np.linalg.norm(H, 2))
     if np.min(np.linalg.eigvalsh(H)) <= error:
         raise InputError(
@@ -253,7 +253,7 @@ def about(misfit: Misfit, start: Array) -> Laplace:
     )
 
 
-def _hessian(misfit: Misfit, u: Array) -> tuple[Array, float]:
+def hessian(misfit: Misfit, u: Array) -> tuple[Array, float]:
     """Hessian (P, P) in scaled coordinates and its error, from differences of exact gradients.
 
     Central differences at two steps, extrapolated; their distance is the error of the cruder one.

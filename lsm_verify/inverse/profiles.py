@@ -11,20 +11,12 @@ from numpy.typing import NDArray
 from lsm_verify.cases import Case
 from lsm_verify.errors import InputError
 from lsm_verify.forcing import Forcing
-from lsm_verify.inverse.calibrate import calibrate
-from lsm_verify.inverse.result import Calibration
 from lsm_verify.observations import Observations, Series
 from lsm_verify.parameters import Parameters
+from lsm_verify.quantities import FORCING
 from lsm_verify.validation import finite, increasing, vector
 
 Array = NDArray[np.float64]
-
-SETTLED = 1e-3
-"""Change of a spun-up profile [K] at which estimation and spin-up have settled: a thirtieth of what
-a digitised value is uncertain by."""
-
-ROUNDS = 40
-"""Of estimation and spin-up, at most."""
 
 
 def with_profile(case: Case, profile: Array) -> Case:
@@ -80,13 +72,7 @@ def spun_up_profile(case: Case, parameters: Parameters, before: Forcing) -> Arra
     """
     from lsm_verify.models.simulation import simulate
 
-    if before.start is not None and case.forcing.start is not None:
-        length = np.timedelta64(round(float(before.elapsed[-1])), "s")
-        if before.start + length != case.forcing.start:
-            raise InputError(
-                f"forcing of the spin-up ends at {before.start + length}; it must end where the "
-                f"case begins, {case.forcing.start}."
-            )
+    _meets(case, before)
     unseen = Series("soil_temperature", np.full(before.steps + 1, 300.0), depth=0.0)
     fixed = {k: v for k, v in case.fixed.items() if k != "initial_temperature"}
     earlier = replace(
@@ -95,36 +81,58 @@ def spun_up_profile(case: Case, parameters: Parameters, before: Forcing) -> Arra
     return np.array(simulate(earlier, parameters)["SoilTemp"].values[-1])
 
 
-def calibrate_spun_up(case: Case, before: Forcing, **options: Any) -> tuple[Calibration, Case, int]:
-    """Estimate parameters and spin up the initial profile with them, in turn, until it settles.
+def spinning_up(case: Case, before: Forcing) -> Case:
+    """Return the case with the forcing before it in front, where nothing is observed.
+
+    The column starts from T_b everywhere at the beginning of ``before``. So the profile with which
+    the case itself begins follows from the parameters, and estimates, Jacobians and intervals
+    have its dependence on them, by the same tangent as all else.
 
     Parameters
     ----------
     case : Case
-        Its initial temperature is replaced.
+        Its initial temperature is dropped; none of its parameters is per step.
     before : Forcing
         Ends where the case begins; a column of depth d forgets its start as exp(-π² λ t/(C d²)).
-    options
-        Of `calibrate`.
-
-    Returns
-    -------
-    calibration, the case with the profile, number of rounds
 
     Raises
     ------
     InputError
-        If it does not settle.
+        If ``before`` ends elsewhere.
     """
-    found = calibrate(case, **options)
-    profile = spun_up_profile(case, found.parameters(), before)
-    for k in range(ROUNDS):
-        tried = with_profile(case, profile)
-        found = calibrate(tried, starts=found.parameters(), **options)
-        last, profile = profile, spun_up_profile(case, found.parameters(), before)
-        if np.abs(profile - last).max() < SETTLED:
-            return found, tried, k + 1
-    raise InputError(
-        f"the spun-up profile still moves by {np.abs(profile - last).max():.2g} K after {ROUNDS} "
-        "rounds; give more forcing before the case."
+    _meets(case, before)
+    parts = {
+        name: np.concatenate([getattr(before, name), getattr(case.forcing, name)])
+        for name in ("time_step", *FORCING)
+    }
+    unseen = np.full(before.steps, np.nan)
+    series = tuple(
+        Series(
+            s.kind,
+            np.concatenate([unseen, np.where(np.asarray(s.weights) > 0, s.values, np.nan)]),
+            depth=s.depth,
+            weights=np.concatenate([np.zeros(before.steps), _weights(s)]),
+        )
+        for s in case.observations.series
     )
+    return replace(
+        case,
+        forcing=Forcing(**parts, start=before.start),
+        observations=Observations(series),
+        fixed={k: v for k, v in case.fixed.items() if k != "initial_temperature"},
+    )
+
+
+def _weights(series: Series) -> Array:
+    return np.broadcast_to(np.asarray(series.weights, dtype=np.float64), series.values.shape)
+
+
+def _meets(case: Case, before: Forcing) -> None:
+    """Refuse forcing that does not end where the case begins."""
+    if before.start is not None and case.forcing.start is not None:
+        length = np.timedelta64(round(float(before.elapsed[-1])), "s")
+        if before.start + length != case.forcing.start:
+            raise InputError(
+                f"forcing of the spin-up ends at {before.start + length}; it must end where the "
+                f"case begins, {case.forcing.start}."
+            )

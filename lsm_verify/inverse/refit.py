@@ -16,20 +16,27 @@ STEPS = 60
 """Of a refit, at most; 3 to 8 are usual."""
 
 
+def record(misfit: Misfit) -> slice:
+    """Return the states from the first to the last observed one: a spin-up has no residuals."""
+    there = np.flatnonzero(np.any(misfit.seen, axis=0))
+    return slice(int(there[0]), int(there[-1]) + 1)
+
+
 def linearise(misfit: Misfit, u: Array, values: Array | None = None) -> Linear:
     """Return residuals (observed minus predicted) and Jacobian at scaled coordinates (P,).
 
-    ``values`` (series, steps + 1) replace the observed values; synthetic ones, say.
+    ``values`` (series, steps + 1) replace the observed values; synthetic ones, say. ``seen`` of
+    the result is that of the `record`.
     """
     y, dy = misfit.evaluator.jacobian(np.asarray(u)[None])
     seen = misfit.seen
     observed = misfit.values if values is None else values
-    return Linear((observed - y[0])[seen], dy[0][seen], seen)
+    return Linear((observed - y[0])[seen], dy[0][seen], seen[:, record(misfit)])
 
 
 def times_of(misfit: Misfit) -> Array:
-    """Return the times of the states [h]."""
-    return np.asarray(misfit.evaluator.case.forcing.elapsed / 3600.0)
+    """Return the times of the states of the `record` [h]."""
+    return np.asarray(misfit.evaluator.case.forcing.elapsed[record(misfit)] / 3600.0)
 
 
 def noise_model(
