@@ -90,8 +90,11 @@ def sensitivity(
         "emissivity 0.92": fixed(emissivity=0.92),
         "emissivity 0.98": fixed(emissivity=0.98),
         f"albedo {albedo.value:.4f} (tower)": fixed(albedo=albedo.value),
-        f"albedo {albedo.value + albedo.error:.4f} (tower + 1 standard error)": fixed(
-            albedo=albedo.value + albedo.error
+        f"albedo {albedo.value - albedo.total:.4f} (tower - 1 standard error)": fixed(
+            albedo=albedo.value - albedo.total
+        ),
+        f"albedo {albedo.value + albedo.total:.4f} (tower + 1 standard error)": fixed(
+            albedo=albedo.value + albedo.total
         ),
         "albedo 0.152": fixed(albedo=0.152),
         "albedo 0.192": fixed(albedo=0.192),
