@@ -61,7 +61,7 @@ class NoiseModel:
     coherence : float, optional
         Longest τ that is considered [h]. Default: the length of the record. That is a convention:
         the record may prefer a longer one, and where τ ends at it, standard errors are lower
-        limits; try longer ones (`lsm_verify.inverse.phoenix_noise.longer_coherence`).
+        limits; try longer ones (`lsm_verify.inverse.phoenix_noise.longer_coherences`).
 
     Raises
     ------

@@ -74,11 +74,11 @@ def longer_coherences(
     found: list[Bounded] = []
     for bound in bounds:
         start = found[-1].noise.noise.theta if found else None
-        found.append(longer_coherence(misfit, u, linear, bound, start))
+        found.append(_longer_coherence(misfit, u, linear, bound, start))
     return tuple(found)
 
 
-def longer_coherence(
+def _longer_coherence(
     misfit: Misfit, u: Array, linear: Linear, bound: float, start: Array | None = None
 ) -> Bounded:
     """Estimate the noise with a coherence up to ``bound`` [h], and the standard errors with it.

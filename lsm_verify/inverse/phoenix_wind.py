@@ -22,7 +22,7 @@ from lsm_verify.inverse.evaluate import Compose
 from lsm_verify.inverse.intervals import Agreement, Intervals, disagreement, intervals, naive
 from lsm_verify.inverse.misfit import Misfit
 from lsm_verify.inverse.outcome import CONVERGED
-from lsm_verify.inverse.phoenix_noise import BOUNDS, longer_coherence
+from lsm_verify.inverse.phoenix_noise import BOUNDS, longer_coherences
 from lsm_verify.inverse.refit import generalise, linearise, noise_model
 from lsm_verify.inverse.reml import fit_noise
 from lsm_verify.inverse.result import Calibration
@@ -154,12 +154,12 @@ def slopes(case: Case, wind: Array, found: Calibration) -> tuple[tuple[Told, ...
     u = found.space.scaled(found.estimate[0])
     line = linearise(misfit, u)
     model = noise_model(misfit, line)
-    noise = fit_noise(line, model)
     record = float(model.coherence or 0.0)
-    noises = {record: noise} | {b: longer_coherence(misfit, u, line, b).noise for b in BOUNDS}
+    bounded = longer_coherences(misfit, u, line, (record, *BOUNDS))
+    noise = bounded[0].noise
     rows = [
-        _told(intervals(misfit, u, line, each), "least squares", longest, each.criterion)
-        for longest, each in noises.items()
+        _told(intervals(misfit, u, line, b.noise), "least squares", b.bound, b.criterion)
+        for b in bounded
     ]
     rows.append(_told(naive(misfit, u, line), "least squares", None))
     point, moved, settled, _ = generalise(misfit, u, model)
