@@ -221,6 +221,7 @@ def profiles(draws: int, steps: int) -> dict[str, Any]:
                 "Gauss-Newton deviation": p.deviation,
                 "level": p.level,
                 "interval": [number(p.lower), number(p.upper)],
+                "ends": [p.lower_end, p.upper_end],
                 "values": p.values.tolist(),
                 "half chi squared": [number(x) for x in p.objective],
             }

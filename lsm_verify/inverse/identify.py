@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +19,9 @@ from numpy.typing import NDArray
 from lsm_verify.cases import Case
 from lsm_verify.errors import InputError
 from lsm_verify.inverse.directions import describe, rank_threshold
-from lsm_verify.inverse.evaluate import Compose
 from lsm_verify.inverse.identifiability import Bound, Identifiability
 from lsm_verify.inverse.misfit import Misfit
-from lsm_verify.inverse.point import Unknowns, misfit_at
-from lsm_verify.inverse.priors import Prior
+from lsm_verify.inverse.point import Setting, Unknowns, misfit_at
 from lsm_verify.inverse.space import Space
 from lsm_verify.parameters import COMBINED, SEPARATE
 from lsm_verify.quantities import PARAMETERS
@@ -48,11 +46,7 @@ def identify(
     case: Case,
     parameters: Mapping[str, Any] | str,
     unknowns: Unknowns = None,
-    *,
-    observation_error: Any,
-    priors: Sequence[Prior] = (),
-    compose: Compose | None = None,
-    threads: int | None = None,
+    **setting: Unpack[Setting],
 ) -> Identifiability:
     """Tell what the observations of a case say of its unknowns at a point.
 
@@ -64,14 +58,10 @@ def identify(
         A value for every unknown; ``"truth"``, ``"start"``, ``"published"``.
     unknowns : names or sequence of Unknown, optional
         Default: the free parameters of the case. Ranges give the scales.
-    observation_error : float or one per series
-        Standard deviation of the observations, in their units, independent of each other.
-    priors : sequence of Normal or Smooth
-        Information beside the observations; it enters the bounds, not the singular values.
-    compose : callable, optional
-        From the unknowns to parameters of the model, see `lsm_verify.inverse.calibrate`.
-    threads : int, optional
-        Of the kernels.
+    **setting
+        ``observation_error``, the standard deviation of the observations; ``priors``, information
+        beside them, which enters the bounds, not the singular values; ``compose``; ``threads``:
+        see `lsm_verify.inverse.point.Setting`.
 
     Raises
     ------
@@ -85,15 +75,7 @@ def identify(
     >>> found.rank, found.directions[0].kind, found.directions[0].labels
     (5, 'structural', ('heat_transfer_coefficient', 'bowen_ratio'))
     """
-    misfit, u = misfit_at(
-        case,
-        parameters,
-        unknowns,
-        observation_error=observation_error,
-        priors=priors,
-        compose=compose,
-        threads=threads,
-    )
+    misfit, u = misfit_at(case, parameters, unknowns, **setting)
     return identified(misfit, u)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from lsm_verify.errors import InputError
 from lsm_verify.inverse.misfit import Misfit
 from lsm_verify.inverse.outcome import (
     CONVERGED,
@@ -26,6 +27,9 @@ TOLERANCE = 4e-16
 """Relative changes at which least squares stop: about the spacing of numbers, so that an exact
 record is fitted as far as round-off lets it. SciPy takes none below 2.2e-16."""
 
+SETTLED = 1e-10
+"""Relative changes at which fits of noisy records stop: an estimate is off by less than 1e-6 of its
+deviation as long as that is above 1e-4 of the scale, with a third of the steps to round-off."""
 
 REDUCTION, GRADIENT = 10 * float(np.finfo(np.float64).eps), 1e-10
 """Where L-BFGS-B stops: a step that lowers the objective by less than its rounding, in units of the
@@ -81,6 +85,21 @@ def least_squares(
         return (CONVERGED if found.status > 0 else EXHAUSTED), int(found.njev or 0)
 
     _each(misfit, starts, outcomes, run, announce)
+
+
+def fit(misfit: Misfit, start: Array) -> tuple[Array, float, bool]:
+    """Fit all unknowns from a start (P,): where, the objective, and whether it has converged.
+
+    Raises
+    ------
+    InputError
+        If the model has no solution at the start.
+    """
+    outcomes = Outcomes.begin(start[None])
+    least_squares(misfit, start[None], outcomes)
+    if not np.isfinite(outcomes.value[0]):
+        raise InputError("the model has no solution at the start of the fit; move it.")
+    return outcomes.u[0], float(outcomes.value[0]), outcomes.status[0] == CONVERGED
 
 
 def lbfgsb(

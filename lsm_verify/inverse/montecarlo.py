@@ -15,11 +15,10 @@ from lsm_verify.errors import InputError
 from lsm_verify.inverse.evaluate import Compose
 from lsm_verify.inverse.identifiability import Identifiability
 from lsm_verify.inverse.identify import identified
-from lsm_verify.inverse.local import least_squares
+from lsm_verify.inverse.local import SETTLED, least_squares
 from lsm_verify.inverse.misfit import Misfit
 from lsm_verify.inverse.outcome import CONVERGED, Outcomes
 from lsm_verify.inverse.point import Unknowns, misfit_at
-from lsm_verify.inverse.profile import SETTLED
 from lsm_verify.validation import whole
 
 Array = NDArray[np.float64]

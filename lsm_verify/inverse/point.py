@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Required, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,27 @@ from lsm_verify.inverse.space import Space, Unknown
 Array = NDArray[np.float64]
 
 Unknowns = Iterable[str] | Sequence[Unknown] | None
+
+
+class Setting(TypedDict, total=False):
+    """What a misfit is made of beside a case, its unknowns and a point.
+
+    Attributes
+    ----------
+    observation_error : float or one per series
+        Standard deviation of the observations, in their units, independent of each other.
+    priors : sequence of Normal or Smooth
+        See `lsm_verify.inverse.priors`.
+    compose : callable, optional
+        From the unknowns to parameters of the model, see `lsm_verify.inverse.calibrate`.
+    threads : int, optional
+        Of the kernels.
+    """
+
+    observation_error: Required[Any]
+    priors: Sequence[Prior]
+    compose: Compose | None
+    threads: int | None
 
 
 def misfit_at(
@@ -38,6 +59,8 @@ def misfit_at(
     parameters : mapping, or the name of a point of the case
         A value for every unknown. Free parameters of the case that are not unknown may be given
         too; they are held there.
+    observation_error, priors, compose, threads
+        See `Setting`.
 
     Raises
     ------

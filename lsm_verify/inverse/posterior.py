@@ -10,21 +10,19 @@ Sci. 5, 65-80. doi:10.2140/camcos.2010.5.65.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lsm_verify.cases import Case
 from lsm_verify.errors import InputError
-from lsm_verify.inverse.evaluate import Compose
 from lsm_verify.inverse.identify import identified
+from lsm_verify.inverse.local import fit
 from lsm_verify.inverse.misfit import Misfit
-from lsm_verify.inverse.point import Unknowns, misfit_at
-from lsm_verify.inverse.priors import Prior
-from lsm_verify.inverse.profile import fit
+from lsm_verify.inverse.point import Setting, Unknowns, misfit_at
 from lsm_verify.inverse.space import Space
 from lsm_verify.validation import whole
 
@@ -196,11 +194,7 @@ def laplace(
     case: Case,
     parameters: Mapping[str, Any] | str = "start",
     unknowns: Unknowns = None,
-    *,
-    observation_error: Any,
-    priors: Sequence[Prior] = (),
-    compose: Compose | None = None,
-    threads: int | None = None,
+    **setting: Unpack[Setting],
 ) -> Laplace:
     """Fit the unknowns and return the normal posterior about the best fit.
 
@@ -208,10 +202,10 @@ def laplace(
     ----------
     parameters : mapping, or the name of a point of the case
         Where the fit starts.
-    observation_error : float or one per series
-        Standard deviation of the observations, independent of each other.
-    priors : sequence of Normal or Smooth
-        See `lsm_verify.inverse.priors`; without any the prior is flat.
+    **setting
+        ``observation_error``, ``priors``, ``compose``, ``threads``, see
+        `lsm_verify.inverse.point.Setting`. Without
+        priors the prior is flat.
 
     Raises
     ------
@@ -219,15 +213,7 @@ def laplace(
         If a name or value is wrong, the first fit finds no solution, or neither observations nor
         priors bound an unknown: there is no posterior then.
     """
-    misfit, start = misfit_at(
-        case,
-        parameters,
-        unknowns,
-        observation_error=observation_error,
-        priors=priors,
-        compose=compose,
-        threads=threads,
-    )
+    misfit, start = misfit_at(case, parameters, unknowns, **setting)
     return about(misfit, start)
 
 

@@ -10,19 +10,17 @@ Sci. 5, 65-80. doi:10.2140/camcos.2010.5.65.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lsm_verify.cases import Case
 from lsm_verify.errors import InputError
-from lsm_verify.inverse.evaluate import Compose
 from lsm_verify.inverse.misfit import Misfit
-from lsm_verify.inverse.point import Unknowns, misfit_at
+from lsm_verify.inverse.point import Setting, Unknowns, misfit_at
 from lsm_verify.inverse.posterior import Laplace, Posterior, about
-from lsm_verify.inverse.priors import Prior
 from lsm_verify.validation import whole
 
 Array = NDArray[np.float64]
@@ -50,14 +48,11 @@ def sample(
     parameters: Mapping[str, Any] | str = "start",
     unknowns: Unknowns = None,
     *,
-    observation_error: Any,
     seed: int,
     steps: int = STEPS,
     walkers: int = WALKERS,
-    priors: Sequence[Prior] = (),
-    compose: Compose | None = None,
-    threads: int | None = None,
     announce: Callable[[int, int], None] = lambda done, total: None,
+    **setting: Unpack[Setting],
 ) -> Posterior:
     """Sample the posterior, and compare it with Laplace's.
 
@@ -65,17 +60,15 @@ def sample(
     ----------
     parameters : mapping, or the name of a point of the case
         Where the fit starts about which walkers begin.
-    observation_error : float or one per series
-        Standard deviation of the observations, independent of each other.
     seed : int
         Of all draws.
     steps, walkers : int
         Length of the chain, and members of the ensemble: even, at least twice the unknowns.
-    priors : sequence of Normal or Smooth
-        Beside the uniform prior within the bounds of the unknowns. An unbounded unknown has a
-        flat, improper one.
     announce : callable
         Called with steps done and their number.
+    **setting
+        ``observation_error``, ``priors``, ``compose``, ``threads``, see
+        `lsm_verify.inverse.point.Setting`.
 
     Raises
     ------
@@ -86,15 +79,7 @@ def sample(
         import emcee
     except ModuleNotFoundError:
         raise InputError(REMEDY) from None
-    misfit, start = misfit_at(
-        case,
-        parameters,
-        unknowns,
-        observation_error=observation_error,
-        priors=priors,
-        compose=compose,
-        threads=threads,
-    )
+    misfit, start = misfit_at(case, parameters, unknowns, **setting)
     P = misfit.space.size
     count, total = whole("walkers", walkers, 2 * P), whole("steps", steps, LEAST_STEPS)
     if count % 2:

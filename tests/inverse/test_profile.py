@@ -8,9 +8,12 @@ from scipy.stats import chi2
 
 from lsm_verify import InputError, load_case
 from lsm_verify.cases.phoenix import RANGES
+from lsm_verify.inverse import profile as module
 from lsm_verify.inverse.point import misfit_at
 from lsm_verify.inverse.profile import profile
+from lsm_verify.inverse.space import Unknown
 from lsm_verify.inverse.varying import combined
+from lsm_verify.inverse.walk import BOUND, CROSSED, OPEN
 from lsm_verify.parameters import COMBINED
 
 NOISE = 0.01
@@ -25,6 +28,9 @@ least, which is 1.92 at the ends."""
 
 END = 1e-4
 """Objective at the ends: they are found to 1e-6 of a deviation, at a slope of 1.96 for each."""
+
+ROUNDING = 1e-9
+"""Of a bound that is scaled and back, (c + s u) near 0: ε c over it, c being 1e6 times as large."""
 
 
 @pytest.fixture(scope="module")
@@ -84,9 +90,78 @@ def test_what_is_not_identifiable_has_no_interval():
     )
     assert found.deviation == np.inf
     assert not found.identifiable
-    assert (found.lower, found.upper) == (-np.inf, np.inf)
+    assert (found.lower_end, found.upper_end) == (BOUND, OPEN)
+    assert (found.lower, found.upper) == (pytest.approx(found.values[0], rel=ROUNDING), np.inf)
     assert np.max(found.objective) <= END
-    assert str(found) == "bowen_ratio: not identifiable at 95 %: interval open to open"
+    assert str(found) == (
+        "bowen_ratio: not identifiable at 95 %: interval "
+        f"{found.lower:.6g} (its lower bound) to open"
+    )
+
+
+def test_an_interval_ends_at_a_bound_by_name(case):
+    """At the truth, 0.2, the albedo is told to ± 0.16 by such observations."""
+    error = 0.16 / profile(case, "albedo", "truth", ["albedo"], observation_error=1.0).deviation
+    found = profile(case, "albedo", "truth", ["albedo"], observation_error=error, points=2)
+    assert (found.lower_end, found.upper_end) == (BOUND, CROSSED)
+    assert found.lower == 0.0
+    assert found.values[0] == pytest.approx(0.0, abs=1e-12)
+    assert found.objective[0] < chi2.ppf(0.95, 1) / 2
+    assert found.identifiable
+    assert "95 % interval 0 (its lower bound) to 0.5" in str(found)
+
+
+def test_an_interval_from_bound_to_bound_is_no_estimate(case):
+    found = profile(case, "albedo", "truth", ["albedo"], observation_error=1e4, points=2)
+    assert (found.lower, found.upper) == (0.0, 1.0)
+    assert not found.identifiable
+    assert str(found) == (
+        "albedo: not identifiable at 95 %: interval 0 (its lower bound) to 1 (its upper bound)"
+    )
+
+
+def test_an_estimate_on_a_bound(case):
+    """The truth, 0.2, is outside of what is allowed."""
+    unknown = Unknown("albedo", 0.05, 0.5, least=0.25, most=1.0)
+    point = {**case.truth, "albedo": 0.3}
+    found = profile(case, "albedo", point, [unknown], observation_error=10.0, points=2)
+    assert found.estimate == pytest.approx(0.25, abs=1e-6)
+    assert (found.lower, found.lower_end) == (0.25, BOUND)
+    assert found.upper > 0.26
+
+
+@pytest.fixture(scope="module")
+def valley(case):
+    """An albedo 0.2 + 2 σ (1 + ¾ x² - ½ x³): best at x = 2, a local optimum at x = 0.
+
+    ½ χ² is 2 at 0, 3.1 on the hump at 1, which is 1.1 above and below the quantile: the walk from
+    0 meets the better optimum beyond the range.
+    """
+    sigma = profile(case, "albedo", "truth", ["albedo"], observation_error=NOISE).deviation
+
+    def compose(c):
+        x = c["x"]
+        return {"albedo": 0.2 + 2 * sigma * (1 + 0.75 * x**2 - 0.5 * x**3)}
+
+    return {
+        "parameters": {"x": 0.05, **{k: v for k, v in case.truth.items() if k != "albedo"}},
+        "unknowns": [Unknown("x", -1.0, 1.0)],
+        "compose": compose,
+        "observation_error": NOISE,
+    }
+
+
+def test_a_better_optimum_that_the_search_for_the_ends_meets_is_taken(case, valley):
+    found = profile(case, "x", **valley)
+    assert found.estimate == pytest.approx(2.0, abs=1e-6)
+    assert np.min(found.objective) >= -module.BETTER
+    assert 1.0 < found.lower < 2.0 < found.upper < 3.0
+
+
+def test_one_better_optimum_after_another_is_refused(case, valley, monkeypatch):
+    monkeypatch.setattr(module, "RESTARTS", 0)
+    with pytest.raises(InputError, match="found to be local optima; start from x="):
+        profile(case, "x", **valley)
 
 
 def test_one_unknown_alone(case):
