@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lsm_verify.inverse.identify import identify
     from lsm_verify.inverse.priors import Normal, Smooth
     from lsm_verify.inverse.result import Calibration
-    from lsm_verify.inverse.space import Unknown
+    from lsm_verify.inverse.unknowns import Unknown
     from lsm_verify.models.simulation import simulate
     from lsm_verify.observations import Observations, Series
     from lsm_verify.parameters import Knots
@@ -45,7 +45,7 @@ _HOME = {
     "Normal": "lsm_verify.inverse.priors",
     "Smooth": "lsm_verify.inverse.priors",
     "Calibration": "lsm_verify.inverse.result",
-    "Unknown": "lsm_verify.inverse.space",
+    "Unknown": "lsm_verify.inverse.unknowns",
     "simulate": "lsm_verify.models.simulation",
     "Observations": "lsm_verify.observations",
     "Series": "lsm_verify.observations",

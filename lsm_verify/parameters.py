@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +15,20 @@ from lsm_verify.validation import as_array, finite, increasing, vector, within
 
 SEPARATE = ("heat_transfer_coefficient", "bowen_ratio")
 COMBINED = "turbulent_transfer_coefficient"
+
+
+def combine(h: Any, beta: Any) -> Any:
+    """Return h(1+1/β) of numbers, arrays or tensors: `COMBINED` of `SEPARATE`.
+
+    The routes and the checks of `lsm_verify.verify` write it themselves: what is compared shares no
+    code.
+
+    Examples
+    --------
+    >>> combine(20.0, 4.0)
+    25.0
+    """
+    return h * (1 + 1 / beta)
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from lsm_verify.inverse.plain import number
 from lsm_verify.inverse.profile import profile
 from lsm_verify.inverse.sampling import sample
 from lsm_verify.inverse.varying import combined
-from lsm_verify.parameters import COMBINED
+from lsm_verify.parameters import COMBINED, combine
 from lsm_verify.verify.provenance import provenance
 
 FILE = Path(__file__).parents[1] / "reports" / "identifiability.json"
@@ -199,7 +199,7 @@ def _row(table: Any, names: tuple[str, ...], when: str) -> Any:
     }
     if "turbulent_transfer_coefficient" not in known:
         h, beta = (table[f"{column}_{when}"] for column in ("h", "beta"))
-        known["turbulent_transfer_coefficient"] = h * (1 + 1 / beta)
+        known["turbulent_transfer_coefficient"] = combine(h, beta)
     return np.stack([known[name] for name in names], axis=1)
 
 

@@ -24,8 +24,9 @@ from lsm_verify.inverse.outcome import Announce, Outcomes
 from lsm_verify.inverse.plain import number
 from lsm_verify.inverse.priors import Prior
 from lsm_verify.inverse.result import Calibration
-from lsm_verify.inverse.space import Bounds, Space, Unknown
+from lsm_verify.inverse.space import Space
 from lsm_verify.inverse.starts import starts_of
+from lsm_verify.inverse.unknowns import Bounds, Unknown
 from lsm_verify.validation import whole
 
 METHODS = {

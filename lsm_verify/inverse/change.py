@@ -13,7 +13,8 @@ from lsm_verify.errors import InputError
 from lsm_verify.inverse.calibrate import calibrate
 from lsm_verify.inverse.drivers import linear
 from lsm_verify.inverse.misfit import Misfit
-from lsm_verify.inverse.space import Space, unknown_of
+from lsm_verify.inverse.space import Space
+from lsm_verify.inverse.unknowns import unknown_of
 
 Array = NDArray[np.float64]
 

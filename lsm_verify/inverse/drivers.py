@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lsm_verify.cases import Case
 from lsm_verify.errors import InputError
 from lsm_verify.inverse.evaluate import Compose
-from lsm_verify.inverse.space import Unknown, unknown_of
+from lsm_verify.inverse.unknowns import Unknown, unknown_of
 from lsm_verify.inverse.varying import IN_TIME
 from lsm_verify.quantities import PARAMETERS
 from lsm_verify.validation import vector

@@ -15,7 +15,7 @@ from lsm_verify.inverse.calibrate import calibrate
 from lsm_verify.inverse.identifiability import Identifiability
 from lsm_verify.inverse.identify import identify
 from lsm_verify.inverse.result import Calibration
-from lsm_verify.parameters import COMBINED, SEPARATE
+from lsm_verify.parameters import COMBINED, SEPARATE, combine
 
 Array = NDArray[np.float64]
 
@@ -91,8 +91,7 @@ def combined(found: Calibration) -> dict[str, Array]:
 def _together(values: dict[str, Any]) -> dict[str, Any]:
     """Put h(1+1/β) in the place of h and β."""
     if set(SEPARATE) <= set(values):
-        h, beta = (values.pop(name) for name in SEPARATE)
-        values[COMBINED] = h * (1 + 1 / beta)
+        values[COMBINED] = combine(*(values.pop(name) for name in SEPARATE))
     return values
 
 

@@ -23,7 +23,7 @@ from lsm_verify.inverse.identifiability import Bound, Identifiability
 from lsm_verify.inverse.misfit import Misfit
 from lsm_verify.inverse.point import Setting, Unknowns, misfit_at
 from lsm_verify.inverse.space import Space
-from lsm_verify.parameters import COMBINED, SEPARATE
+from lsm_verify.parameters import COMBINED, SEPARATE, combine
 from lsm_verify.quantities import PARAMETERS
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def _along_curve(misfit: Misfit, u: Array, copies: Sequence[Array]) -> str:
     points = []
     for factor in ALONG:
         p = space.physical(u)
-        p[space.places[SEPARATE[0]]] = h * (1 + 1 / beta) / (1 + 1 / (factor * beta))
+        p[space.places[SEPARATE[0]]] = h * combine(1.0, beta) / combine(1.0, factor * beta)
         p[space.places[SEPARATE[1]]] = factor * beta
         points.append(space.scaled(p))
     y = misfit.evaluator.predict(np.stack([u, *points, *copies]))[:, misfit.seen]
@@ -169,7 +169,7 @@ def _combinations(found: Identifiability) -> tuple[Bound, ...]:
     size = max(h.stop - h.start, beta.stop - beta.start)
 
     def combined(unknowns: dict[str, Tensor], k: int) -> Tensor:
-        H: Tensor = unknowns[SEPARATE[0]] * (1 + 1 / unknowns[SEPARATE[1]])
+        H: Tensor = combine(*(unknowns[name] for name in SEPARATE))
         return H.reshape(-1)[k]
 
     return tuple(

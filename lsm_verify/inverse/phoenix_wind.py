@@ -25,7 +25,8 @@ from lsm_verify.inverse.outcome import CONVERGED
 from lsm_verify.inverse.phoenix_noise import BOUNDS, longer_coherences
 from lsm_verify.inverse.refit import generalise, linearise, noise_model
 from lsm_verify.inverse.result import Calibration
-from lsm_verify.inverse.space import Space, Unknown
+from lsm_verify.inverse.space import Space
+from lsm_verify.inverse.unknowns import Unknown
 from lsm_verify.inverse.wind_twin import OFFSET, SLOPE
 from lsm_verify.parameters import COMBINED
 

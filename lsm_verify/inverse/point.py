@@ -14,7 +14,8 @@ from lsm_verify.errors import InputError, unknown
 from lsm_verify.inverse.evaluate import Compose
 from lsm_verify.inverse.misfit import Misfit
 from lsm_verify.inverse.priors import Prior
-from lsm_verify.inverse.space import Space, Unknown
+from lsm_verify.inverse.space import Space
+from lsm_verify.inverse.unknowns import Unknown
 
 Array = NDArray[np.float64]
 

@@ -7,8 +7,7 @@ p = c exp(s u / c), which has the same slope at c and cannot change its sign.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,128 +15,16 @@ from numpy.typing import NDArray
 
 from lsm_verify.cases import Case
 from lsm_verify.errors import InputError, unknown
+from lsm_verify.inverse.unknowns import Bounds, Unknown, unknown_of
 from lsm_verify.parameters import Knots, Parameters, Value
-from lsm_verify.quantities import PARAMETERS
 from lsm_verify.validation import as_array, finite
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Array = NDArray[np.float64]
-Bounds = Mapping[str, tuple[Any, Any]]
-
 AT_BOUND = 1e-9
 """Distance from a bound, in units of the scale, within which an estimate lies on it."""
-
-OPEN = 1e-6
-"""Where a bound itself is no value (λ = 0), the bound of an optimiser, in units of the middle."""
-
-
-@dataclass(frozen=True)
-class Unknown:
-    """One unknown, a number or an array.
-
-    Parameters
-    ----------
-    name : str
-        Public name of a parameter, or of a coefficient of a user's own function.
-    lower, upper : () or (n,) array_like
-        Ends of the range from which starts are drawn; its standard deviation is the scale. No
-        bounds: see ``least`` and ``most``.
-    shape : tuple of int
-        ``()`` or ``(n,)``.
-    least, most : float
-        Bounds that no estimate may leave.
-    times : (n,) array, optional
-        Times of the knots [s], where the unknown is given by knots.
-    logarithmic : bool
-        Whether its coordinate is the logarithm.
-    unit : str
-        Unit, for tables.
-    """
-
-    name: str
-    lower: Array
-    upper: Array
-    shape: tuple[int, ...] = ()
-    least: float = -np.inf
-    most: float = np.inf
-    times: Array | None = None
-    logarithmic: bool = False
-    unit: str = ""
-
-    def __post_init__(self) -> None:
-        for field in ("lower", "upper"):
-            given = finite(f"{field} of {self.name}", as_array(field, getattr(self, field)))
-            object.__setattr__(self, field, np.broadcast_to(given, self.shape))
-        if not np.all(self.lower < self.upper):
-            raise InputError(f"{self.name} must have lower < upper; widen its range.")
-        if self.least >= self.most:
-            raise InputError(
-                f"bounds of {self.name} are {self.least:g} and {self.most:g}; give lower < upper."
-            )
-        if self.logarithmic and np.any(self.lower * self.upper <= 0):
-            raise InputError(
-                f"{self.name} cannot be logarithmic: its range "
-                f"{float(np.min(self.lower)):g} to {float(np.max(self.upper)):g} holds zero."
-            )
-
-    @property
-    def size(self) -> int:
-        """How many numbers it is."""
-        return int(np.prod(self.shape))
-
-    @property
-    def middle(self) -> Array:
-        """Middle of the range, (size,)."""
-        return np.ravel((self.lower + self.upper) / 2)
-
-    @property
-    def scale(self) -> Array:
-        """Standard deviation of the range, (size,)."""
-        return np.ravel((self.upper - self.lower) / np.sqrt(12.0))
-
-
-def unknown_of(case: Case, name: str, bounds: tuple[Any, Any] | None, logarithmic: bool) -> Unknown:
-    """Return a free parameter of a case as an unknown."""
-    if name not in case.start:
-        raise unknown(f"free parameter of case {case.name}", name, case.free)
-    start, (low, high) = case.start[name], case.ranges[name]
-    quantity = PARAMETERS[name]
-    knots = start.times if isinstance(start, Knots) else None
-    shape = np.shape(start.values if isinstance(start, Knots) else np.asarray(start))
-    least, most = quantity.lower, quantity.upper
-    middle = float(np.min(np.abs(np.asarray(low) + np.asarray(high)))) / 2
-    if quantity.open_lower:
-        least = OPEN * middle
-    if name == "bowen_ratio":
-        least, most = (OPEN * middle, np.inf) if np.all(np.asarray(low) > 0) else (-np.inf, -1.0)
-    if bounds is not None:
-        least, most = _within(name, bounds, least, most)
-    return Unknown(
-        name,
-        np.asarray(low),
-        np.asarray(high),
-        shape=shape,
-        least=least,
-        most=most,
-        times=knots,
-        logarithmic=logarithmic,
-        unit=quantity.unit,
-    )
-
-
-def _within(name: str, bounds: tuple[Any, Any], least: float, most: float) -> tuple[float, float]:
-    try:
-        low, high = (float(end) for end in bounds)
-    except (TypeError, ValueError):
-        raise InputError(f"bounds of {name}, {bounds!r}, must be a pair of numbers.") from None
-    if not least <= low < high <= most:
-        raise InputError(
-            f"bounds of {name} are {low:g} and {high:g}; give lower < upper within "
-            f"{least:g} to {most:g}."
-        )
-    return low, high
 
 
 class Space:
@@ -296,6 +183,8 @@ class Space:
             array = as_array(u.name, value.values if isinstance(value, Knots) else value)
             if array.shape != u.shape:
                 raise InputError(f"{u.name} has shape {array.shape}; give {u.shape}.")
+            if isinstance(value, Knots):
+                _same_times(u, value.times)
             rows.append(np.ravel(finite(u.name, array)))
         return np.concatenate(rows)
 
@@ -323,3 +212,16 @@ class Space:
             part = np.array(part if u.shape else part[:, 0], dtype=np.float64)
             found[u.name] = torch.from_numpy(part).requires_grad_(requires_grad)
         return found
+
+
+def _same_times(u: Unknown, times: Array) -> None:
+    """Refuse knots at other times than the unknown's."""
+    if u.times is None:
+        raise InputError(f"{u.name} is not given by knots here; give values of shape {u.shape}.")
+    odd = np.flatnonzero(times != u.times)
+    if odd.size:
+        k = int(odd[0])
+        raise InputError(
+            f"knot {k} of {u.name} is at {times[k]:g} s; give knots at the times of the unknown, "
+            f"there {u.times[k]:g} s."
+        )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lsm_verify.cases import Case
 from lsm_verify.errors import InputError
 from lsm_verify.inverse.space import Space
-from lsm_verify.parameters import COMBINED, SEPARATE
+from lsm_verify.parameters import COMBINED, SEPARATE, combine
 from lsm_verify.validation import as_array, finite, whole
 
 Array = NDArray[np.float64]
@@ -66,7 +66,7 @@ def published(case: Case, space: Space) -> Array:
     for name, x in zip(order, drawn.T, strict=True):
         low, high = (float(end) for end in PUBLISHED_RANGES[name])
         values[name] = low + (high - low) * x
-    values[COMBINED] = values[SEPARATE[0]] * (1 + 1 / values[SEPARATE[1]])
+    values[COMBINED] = combine(*(values[name] for name in SEPARATE))
     return np.stack([values[name] for name in space.names], axis=1)
 
 

@@ -17,11 +17,12 @@ from lsm_verify.cases import Case, load_case
 from lsm_verify.cases.twin import DEPTHS
 from lsm_verify.errors import unknown
 from lsm_verify.inverse import twins
+from lsm_verify.inverse.attainable import bound
 from lsm_verify.inverse.change import Change, locate_change
 from lsm_verify.inverse.misfit import Misfit
 from lsm_verify.inverse.plain import numbers
 from lsm_verify.inverse.priors import Prior, Smooth
-from lsm_verify.inverse.recovery import bound, synthetic
+from lsm_verify.inverse.recovery import synthetic
 from lsm_verify.inverse.smoothness import Smoothness, choose_smoothness
 from lsm_verify.inverse.space import Space
 from lsm_verify.inverse.twins import NOISE, Experiment, experiment, in_time

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from lsm_verify.cases import Case
 from lsm_verify.cases.twin import DAY, DEPTHS, STEPS, shortwave, twin
 from lsm_verify.errors import InputError
+from lsm_verify.inverse.attainable import Attainable, bound
 from lsm_verify.inverse.misfit import Misfit
 from lsm_verify.inverse.priors import Prior
-from lsm_verify.inverse.recovery import Bound, InTime, bound, estimate_in_time, synthetic
+from lsm_verify.inverse.recovery import InTime, estimate_in_time, synthetic
 from lsm_verify.inverse.space import Space
 from lsm_verify.inverse.varying import combined, free_only, varying
 from lsm_verify.parameters import Value
@@ -102,7 +103,7 @@ class Experiment:
         The unknown.
     where : (steps,) array of bool
         Steps that count: those asked for at which it is identifiable (with the priors).
-    bound : Bound
+    bound : Attainable
         At the truth.
     runs : tuple of InTime
         One per seed.
@@ -115,7 +116,7 @@ class Experiment:
 
     name: str
     where: NDArray[np.bool_]
-    bound: Bound
+    bound: Attainable
     runs: tuple[InTime, ...]
     squares: Array
     limits: tuple[float, ...]

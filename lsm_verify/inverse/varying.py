@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lsm_verify.cases import Case
 from lsm_verify.errors import InputError, unknown
-from lsm_verify.parameters import COMBINED, SEPARATE, Knots, Value
+from lsm_verify.parameters import COMBINED, SEPARATE, Knots, Value, combine
 from lsm_verify.quantities import FORCING, PARAMETERS
 from lsm_verify.validation import as_array, increasing, vector
 
@@ -122,10 +122,10 @@ def combined(case: Case, limits: tuple[float, float] | None = None) -> Case:
                     f"{each} is given by knots, and h(1+1/β) is not linear between them; give "
                     f"values per step, or {COMBINED} itself."
                 )
-        product = np.asarray(values[h]) * (1 + 1 / np.asarray(values[beta]))
+        product = combine(np.asarray(values[h]), np.asarray(values[beta]))
         points[point] = _in_place(case.point(point), product)
     ends = [case.ranges.get(n, (case.fixed.get(n), case.fixed.get(n))) for n in SEPARATE]
-    corners = [np.asarray(a) * (1 + 1 / np.asarray(b)) for a in ends[0] for b in ends[1]]
+    corners = [combine(np.asarray(a), np.asarray(b)) for a in ends[0] for b in ends[1]]
     least, most = (float(f([f(c) for c in corners])) for f in (np.min, np.max))
     is_free = any(n in case.start for n in SEPARATE)
     fixed = {k: v for k, v in case.fixed.items() if k not in SEPARATE}

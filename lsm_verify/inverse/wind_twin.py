@@ -9,10 +9,11 @@ import numpy as np
 
 from lsm_verify.cases import load_case
 from lsm_verify.inverse import twins
+from lsm_verify.inverse.attainable import bound
 from lsm_verify.inverse.calibrate import calibrate
 from lsm_verify.inverse.drivers import linear
 from lsm_verify.inverse.misfit import Misfit
-from lsm_verify.inverse.recovery import bound, synthetic
+from lsm_verify.inverse.recovery import synthetic
 from lsm_verify.inverse.time_study import SCORED
 from lsm_verify.inverse.twins import NOISE, in_time
 from lsm_verify.inverse.varying import combined

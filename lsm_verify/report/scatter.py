@@ -14,7 +14,7 @@ from lsm_verify.errors import InputError
 from lsm_verify.files import replacing
 from lsm_verify.inverse.result import Calibration
 from lsm_verify.inverse.space import Space
-from lsm_verify.parameters import COMBINED, SEPARATE
+from lsm_verify.parameters import COMBINED, SEPARATE, combine
 from lsm_verify.quantities import PARAMETERS
 
 Array = NDArray[np.float64]
@@ -149,4 +149,4 @@ def _alone(k: int, rows: Array) -> Array:
 
 
 def _together(h: int, beta: int, rows: Array) -> Array:
-    return np.asarray(rows[:, h] * (1 + 1 / rows[:, beta]))
+    return np.asarray(combine(rows[:, h], rows[:, beta]))

@@ -14,7 +14,8 @@ from lsm_verify.inverse import journal as journal_
 from lsm_verify.inverse import outcome, starts
 from lsm_verify.inverse.calibrate import METHODS, calibrate
 from lsm_verify.inverse.priors import Normal
-from lsm_verify.inverse.space import Space, Unknown
+from lsm_verify.inverse.space import Space
+from lsm_verify.inverse.unknowns import Unknown
 from lsm_verify.observations import Observations, Series
 
 TWIN = 1e-9

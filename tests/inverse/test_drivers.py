@@ -5,11 +5,12 @@ import pytest
 
 import lsm_verify as lv
 from lsm_verify import InputError, load_case
+from lsm_verify.inverse.attainable import bound
 from lsm_verify.inverse.calibrate import calibrate
 from lsm_verify.inverse.drivers import linear
 from lsm_verify.inverse.evaluate import Evaluator
 from lsm_verify.inverse.misfit import Misfit
-from lsm_verify.inverse.recovery import bound, synthetic
+from lsm_verify.inverse.recovery import synthetic
 from lsm_verify.inverse.space import Space
 from lsm_verify.inverse.twins import NOISE, WIND_OFFSET, WIND_SLOPE, in_time, wind_speed
 from lsm_verify.inverse.varying import combined, varying

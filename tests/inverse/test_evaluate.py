@@ -8,7 +8,8 @@ import pytest
 from lsm_verify.cases import load_case
 from lsm_verify.errors import InputError
 from lsm_verify.inverse.evaluate import Evaluator
-from lsm_verify.inverse.space import Space, Unknown
+from lsm_verify.inverse.space import Space
+from lsm_verify.inverse.unknowns import Unknown
 from lsm_verify.parameters import Knots
 from lsm_verify.routes import gradient
 from lsm_verify.routes.oracle import forward_product, predictions

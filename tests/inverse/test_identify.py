@@ -12,7 +12,7 @@ from lsm_verify.cases.phoenix import RANGES
 from lsm_verify.inverse.identify import identify
 from lsm_verify.inverse.point import misfit_at
 from lsm_verify.inverse.priors import Normal
-from lsm_verify.inverse.space import Unknown
+from lsm_verify.inverse.unknowns import Unknown
 from lsm_verify.inverse.varying import combined
 from lsm_verify.parameters import COMBINED
 

@@ -7,7 +7,8 @@ from lsm_verify.cases import load_case
 from lsm_verify.errors import InputError
 from lsm_verify.inverse.misfit import Misfit
 from lsm_verify.inverse.priors import Normal, Smooth, stack
-from lsm_verify.inverse.space import Space, Unknown
+from lsm_verify.inverse.space import Space
+from lsm_verify.inverse.unknowns import Unknown
 from lsm_verify.routes import gradient
 
 PRIORS = [Normal("albedo", 0.25, 0.05), Normal("bottom_temperature", 294.0, 2.0)]

@@ -11,7 +11,7 @@ from lsm_verify.cases.phoenix import RANGES
 from lsm_verify.inverse import profile as module
 from lsm_verify.inverse.point import misfit_at
 from lsm_verify.inverse.profile import profile
-from lsm_verify.inverse.space import Unknown
+from lsm_verify.inverse.unknowns import Unknown
 from lsm_verify.inverse.varying import combined
 from lsm_verify.inverse.walk import BOUND, CROSSED, OPEN
 from lsm_verify.parameters import COMBINED

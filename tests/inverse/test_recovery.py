@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from lsm_verify import InputError, load_case
+from lsm_verify.inverse.attainable import bound
 from lsm_verify.inverse.calibrate import calibrate
 from lsm_verify.inverse.misfit import Misfit
 from lsm_verify.inverse.priors import Normal, Smooth
-from lsm_verify.inverse.recovery import bound, estimate_in_time, synthetic
+from lsm_verify.inverse.recovery import estimate_in_time, synthetic
 from lsm_verify.inverse.space import Space
 from lsm_verify.inverse.twins import (
     NOISE,

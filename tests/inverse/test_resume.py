@@ -15,7 +15,7 @@ from lsm_verify.errors import InputError
 from lsm_verify.inverse import journal as journal_
 from lsm_verify.inverse import outcome
 from lsm_verify.inverse.calibrate import METHODS, calibrate
-from lsm_verify.inverse.space import Unknown
+from lsm_verify.inverse.unknowns import Unknown
 
 
 @pytest.fixture(scope="module")

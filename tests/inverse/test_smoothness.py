@@ -8,8 +8,9 @@ from lsm_verify import InputError, load_case
 from lsm_verify.inverse.priors import Normal, Smooth, stack
 from lsm_verify.inverse.recovery import estimate_in_time, synthetic
 from lsm_verify.inverse.smoothness import _at_optimum, _choose, _corner, choose_smoothness
-from lsm_verify.inverse.space import Space, Unknown
+from lsm_verify.inverse.space import Space
 from lsm_verify.inverse.twins import NOISE, daylight, diurnal_albedo, in_time
+from lsm_verify.inverse.unknowns import Unknown
 
 FACTOR = 3.0
 """What the choice may be off from the value with the least true error: the error is flat there, and

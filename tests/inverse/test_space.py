@@ -7,7 +7,8 @@ import pytest
 
 from lsm_verify.cases import load_case
 from lsm_verify.errors import InputError
-from lsm_verify.inverse.space import Space, Unknown
+from lsm_verify.inverse.space import Space
+from lsm_verify.inverse.unknowns import Unknown
 from lsm_verify.parameters import Knots
 from lsm_verify.quantities import PARAMETERS
 
@@ -47,6 +48,25 @@ def test_rows_and_names_are_inverses(twin):
     np.testing.assert_array_equal(back["thermal_conductivity"], case.start["thermal_conductivity"])
     assert back["bottom_temperature"] == case.start["bottom_temperature"]
     assert space.labels[:4] == ("albedo[0]", "albedo[1]", "albedo[2]", "heat_transfer_coefficient")
+
+
+def test_knots_at_other_times_are_refused(twin):
+    case = varying(twin)
+    space = Space.of(case)
+    moved = Knots([0.0, 1e5, 3e5], [0.2, 0.3, 0.25])
+    with pytest.raises(InputError) as caught:
+        space.flatten({**case.start, "albedo": moved})
+    assert str(caught.value) == (
+        "knot 2 of albedo is at 300000 s; give knots at the times of the unknown, there 200000 s."
+    )
+
+
+def test_knots_are_no_values_per_step(twin):
+    """As many knots as steps, at their ends, say another function of time."""
+    ends = np.cumsum(twin.forcing.time_step)
+    case = replace(twin, start={**twin.start, "albedo": np.full(ends.size, 0.3)}, truth=None)
+    with pytest.raises(InputError, match=r"albedo is not given by knots here; .* \(100,\)"):
+        Space.of(case).flatten({**case.start, "albedo": Knots(ends, np.full(ends.size, 0.3))})
 
 
 @pytest.mark.parametrize("logarithmic", [(), ("thermal_conductivity", "bowen_ratio")])

@@ -14,9 +14,9 @@ from lsm_verify.datasets import find
 from lsm_verify.datasets.locate import TOWER_FILE
 from lsm_verify.datasets.wind import read_wind_speed
 from lsm_verify.inverse import phoenix_wind
+from lsm_verify.inverse.attainable import bound
 from lsm_verify.inverse.misfit import Misfit
 from lsm_verify.inverse.priors import Smooth
-from lsm_verify.inverse.recovery import bound
 from lsm_verify.inverse.space import Space
 from lsm_verify.inverse.time_study import (
     NEAR,
