@@ -8,8 +8,8 @@ ARGS ?=
 JOBS ?= auto
 
 BIN := .venv/bin
-# The tests share the cores already; threads of the small matrices of a calibration only wait for each
-# other then (a decomposition of 202 × 100 took up to 3 s instead of 10 ms).
+# The tests share the cores already; threads of small matrices only wait for each other then. The
+# package keeps to one where it calibrates (lsm_verify/inverse/blas.py); tests do algebra of their own.
 export OPENBLAS_NUM_THREADS ?= 1
 # $(1): the extras that a target needs.
 set-up = @command -v "$(PYTHON)" >/dev/null 2>&1 || { \

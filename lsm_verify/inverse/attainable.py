@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsm_verify.errors import InputError
+from lsm_verify.inverse import blas
 from lsm_verify.inverse.misfit import Misfit
 from lsm_verify.parameters import Parameters
 
@@ -62,6 +63,7 @@ class Attainable:
     spread: Array
 
 
+@blas.one_thread()
 def bound(misfit: Misfit, parameters: Parameters) -> Attainable:
     """Return how well unknowns can be known at a point, from the tangent's Jacobian.
 

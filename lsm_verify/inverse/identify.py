@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from lsm_verify.cases import Case
 from lsm_verify.errors import InputError
+from lsm_verify.inverse import blas
 from lsm_verify.inverse.directions import describe, rank_threshold
 from lsm_verify.inverse.identifiability import Bound, Identifiability
 from lsm_verify.inverse.misfit import Misfit
@@ -79,6 +80,7 @@ def identify(
     return identified(misfit, u)
 
 
+@blas.one_thread()
 def identified(misfit: Misfit, u: Array) -> Identifiability:
     """Tell it of a misfit at scaled coordinates (P,), see `identify`."""
     case, compose = misfit.evaluator.case, misfit.evaluator.compose

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsm_verify.errors import InputError
+from lsm_verify.inverse import blas
 from lsm_verify.inverse.misfit import Misfit
 from lsm_verify.inverse.outcome import (
     CONVERGED,
@@ -36,6 +37,7 @@ REDUCTION, GRADIENT = 10 * float(np.finfo(np.float64).eps), 1e-10
 objective or 1; a gradient by scaled coordinates below this."""
 
 
+@blas.one_thread()
 def least_squares(
     misfit: Misfit,
     starts: Array,

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from lsm_verify.cases import Case
 from lsm_verify.errors import InputError
+from lsm_verify.inverse import blas
 from lsm_verify.inverse.identify import identified
 from lsm_verify.inverse.local import fit
 from lsm_verify.inverse.misfit import Misfit
@@ -217,6 +218,7 @@ def laplace(
     return about(misfit, start)
 
 
+@blas.one_thread()
 def about(misfit: Misfit, start: Array) -> Laplace:
     """Return the normal posterior about the fit from a start (P,), see `laplace`."""
     best, value, converged = fit(misfit, start)

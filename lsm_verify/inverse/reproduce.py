@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lsm_verify.cases import load_case
 from lsm_verify.errors import InputError
-from lsm_verify.inverse import claims, experiments, field_claims
+from lsm_verify.inverse import blas, claims, experiments, field_claims
 from lsm_verify.inverse.claim import NOT_JUDGED, Claim
 from lsm_verify.inverse.experiments import Experiment, Tell
 from lsm_verify.inverse.phoenix_study import study
@@ -32,6 +32,7 @@ class Reproduction:
     sources: dict[str, str]
 
 
+@blas.one_thread()
 def reproduce(
     *,
     data: str | Path | None = None,
