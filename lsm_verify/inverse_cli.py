@@ -103,12 +103,13 @@ def calibrate(
     from lsm_verify.models.simulation import write_netcdf
     from lsm_verify.report import calibration as report
     from lsm_verify.report import scatter
+    from lsm_verify.report.figure import check_format
 
     for path in (output, json, figure):
         if path is not None:
             files.check_writable(path)
     if figure is not None:
-        scatter.check_format(figure)
+        check_format(figure)
     if resume and checkpoint is None:
         raise InputError("--resume needs --checkpoint FILE: the file to go on from.")
     loaded = options.load(case, data, interpolate_gaps)
@@ -210,7 +211,6 @@ def reproduce(
     from lsm_verify import files
     from lsm_verify.inverse.reproduce import reproduce as run
     from lsm_verify.report import reproduction as report
-    from lsm_verify.report import scatter
 
     try:
         output.mkdir(parents=True, exist_ok=True)
@@ -221,26 +221,12 @@ def reproduce(
     files.check_writable(output / "claims.md")
     began = time.monotonic()
     found = run(data=data, quick=quick, tell=progress)
-    figures = {}
-    for experiment in found.experiments:
-        name = f"{experiment.case.name}.png"
-        caption = (
-            f"{experiment.case.name}: 50 starts against estimates; the paper's Adam and least "
-            "squares, both by the exact gradient; band: the published mean and spread"
-        )
-        scatter.draw(
-            {"Adam": experiment.adam, "least squares": experiment.exact},
-            output / name,
-            title=f"{experiment.case.name}, 50 published starts",
-            published=experiment.published,
-        )
-        figures[caption] = name
     about = {
         "command": "lsm-verify reproduce" + (" --quick" if quick else ""),
         "seconds": time.monotonic() - began,
         "notes": list(found.notes),
         "sources": found.sources,
-        "figures": figures,
+        "figures": report.draw(found, output),
     }
     text = json_format.dumps(report.to_json(found.claims, about), indent=1, allow_nan=False)
     files.write_text(output / "claims.json", text + "\n")

@@ -82,9 +82,20 @@ class Experiment:
 
 def combined(found: Calibration) -> dict[str, Array]:
     """Estimates by name, (starts,) each, h and β as h(1+1/β)."""
+    return _by_name(found, found.estimate)
+
+
+def combined_rows(found: Calibration, rows: Array, names: Sequence[str]) -> Array:
+    """Rows of starts or estimates (B, P) in the order of names, h and β as h(1+1/β)."""
+    values = _by_name(found, rows)
+    return np.stack([values[name] for name in names], axis=1)
+
+
+def _by_name(found: Calibration, rows: Array) -> dict[str, Array]:
+    """Columns of rows by name, of the starts that have an estimate."""
     ended = np.isfinite(found.value)
-    rows = {name: found.estimate[ended, place] for name, place in found.space.places.items()}
-    values = {name: rows[name][:, 0] for name in found.space.names if rows[name].shape[1] == 1}
+    columns = {name: rows[ended, place] for name, place in found.space.places.items()}
+    values = {name: columns[name][:, 0] for name in columns if columns[name].shape[1] == 1}
     return _together(values)
 
 

@@ -7,10 +7,19 @@ from pathlib import Path
 
 from lsm_verify.cases import load_case
 from lsm_verify.errors import InputError
-from lsm_verify.inverse import blas, claims, experiments, field_claims
+from lsm_verify.inverse import (
+    blas,
+    claims,
+    ensemble_claims,
+    experiments,
+    field_claims,
+    recovered,
+)
 from lsm_verify.inverse.claim import NOT_JUDGED, Claim
 from lsm_verify.inverse.experiments import Experiment, Tell
 from lsm_verify.inverse.phoenix_study import study
+from lsm_verify.inverse.recovered import Recovery
+from lsm_verify.inverse.valley import Valley, valley
 
 ON_PHOENIX = (
     ("Phoenix", "At Phoenix λ, C and h(1+1/β) are reliably estimated."),
@@ -22,11 +31,14 @@ ON_PHOENIX = (
 class Reproduction:
     """What was run and what it says of the claims.
 
-    ``notes`` tell what a reader of the numbers must know; ``sources`` are the data files used,
-    name to SHA-256.
+    ``valleys`` are the ensembles of starts beside what the observations say, ``recoveries`` the
+    twins whose parameters vary in time; ``notes`` tell what a reader of the numbers must know;
+    ``sources`` are the data files used, name to SHA-256.
     """
 
     experiments: tuple[Experiment, ...]
+    valleys: tuple[Valley, ...]
+    recoveries: tuple[Recovery, ...]
     claims: tuple[Claim, ...]
     notes: tuple[str, ...]
     sources: dict[str, str]
@@ -64,20 +76,26 @@ def reproduce(
     found.append(claims.no_adjoint())
     tell("twin: albedo per step from noisy records")
     found.append(field_claims.in_time_by_gradients())
+    tell("twin: parameters per step from noisy records")
+    in_time = recovered.recoveries()
     try:
         case = load_case("phoenix", data=data)
     except InputError as error:
         found += [Claim(name, text, NOT_JUDGED, str(error)) for name, text in ON_PHOENIX]
-        return _reproduction((one, two), found)
+        return _reproduction((one, two), in_time, found)
     third = experiments.run_case(case, tell)
     tell("phoenix: intervals, predictions, days held out")
     seen = study(None if data is None else Path(data))
     found += [field_claims.estimates(seen), field_claims.predictions(seen)]
-    return _reproduction((one, two, third), found)
+    return _reproduction((one, two, third), in_time, found)
 
 
-def _reproduction(runs: tuple[Experiment, ...], found: list[Claim]) -> Reproduction:
+def _reproduction(
+    runs: tuple[Experiment, ...], in_time: tuple[Recovery, ...], found: list[Claim]
+) -> Reproduction:
+    valleys = tuple(valley(run) for run in runs)
+    found.append(ensemble_claims.spread(valleys))
     notes = [f"{run.case.name}: {run.case.title}" for run in runs]
     notes += [note for run in runs for note in run.case.notes]
     sources = {name: digest for run in runs for name, digest in run.case.sources.items()}
-    return Reproduction(runs, tuple(found), tuple(notes), sources)
+    return Reproduction(runs, valleys, in_time, tuple(found), tuple(notes), sources)

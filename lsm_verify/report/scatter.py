@@ -11,19 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsm_verify.errors import InputError
-from lsm_verify.files import replacing
 from lsm_verify.inverse.result import Calibration
 from lsm_verify.inverse.space import Space
 from lsm_verify.parameters import COMBINED, SEPARATE, combine
 from lsm_verify.quantities import PARAMETERS
+from lsm_verify.report.figure import COLOURS, save, style
 
 Array = NDArray[np.float64]
 
-FORMATS = (".png", ".svg", ".pdf")
 MOST_PANELS = 9
-COLOURS = ("#0072b2", "#d55e00")
-"""Two of Okabe and Ito's, told apart by readers who see no red or green; shapes differ, too."""
-
 MARKERS = ("o", "x")
 
 
@@ -34,12 +30,6 @@ class Panel(NamedTuple):
     label: str
     unit: str
     of: Callable[[Array], Array]
-
-
-def check_format(path: Path) -> None:
-    """Refuse a figure in a format that is not drawn."""
-    if path.suffix not in FORMATS:
-        raise InputError(f"--figure {path} must end in {', '.join(FORMATS)}.")
 
 
 def draw(
@@ -63,12 +53,11 @@ def draw(
     h and β are drawn as h(1+1/β), through which alone the model knows them. The axis of a panel
     is that of the first calibration.
     """
-    import matplotlib as mpl
     from matplotlib.figure import Figure
 
     first = next(iter(results.values()))
     panels = panels_of(first.space)
-    with mpl.rc_context({"svg.hashsalt": "lsm-verify", "font.size": 9}):
+    with style():
         columns = min(3, len(panels))
         rows = -(-len(panels) // columns)
         figure = Figure(figsize=(2.6 * columns, 2.4 * rows + 0.3), layout="constrained")
@@ -83,12 +72,7 @@ def draw(
         if len(labels) > 1:
             figure.legend(handles, labels, fontsize=8, loc="outside lower center", ncols=4)
         figure.suptitle(title or _title(first), fontsize=10)
-        with replacing(path) as temporary:
-            # Without a date the same result makes the same file.
-            metadata: dict[str, Any] = {".png": {}, ".svg": {"Date": None}}.get(
-                path.suffix, {"CreationDate": None}
-            )
-            figure.savefig(temporary, format=path.suffix[1:], dpi=150, metadata=metadata)
+        save(figure, path)
 
 
 def _panel(

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lsm_verify.inverse import claims, experiments
+from lsm_verify.inverse import claims, ensemble_claims, experiments
 from lsm_verify.inverse.claim import QUALIFIED, REFUTED, SUPPORTED
-from lsm_verify.parameters import COMBINED
+from lsm_verify.inverse.valley import valley
+from lsm_verify.parameters import COMBINED, SEPARATE
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +105,41 @@ def test_another_stencil_refutes_the_physics(runs, monkeypatch):
 
 def test_gradient_of_another_route_is_held_against_the_adjoint():
     assert claims.no_adjoint(("adjoint", "autograd")).verdict == SUPPORTED
+
+
+@pytest.fixture(scope="module")
+def valleys(runs):
+    return [valley(run) for run in runs]
+
+
+def test_spread_of_starts_is_distance_left_along_a_valley(valleys):
+    found = ensemble_claims.spread(valleys)
+    assert found.verdict == REFUTED
+    assert "by least squares they all end in one point" in found.evidence
+    twin = found.numbers["twin"]
+    assert twin["share_along_the_worst_direction"] > 0.9
+    along = twin["spread_along_directions"]
+    assert np.argmax(np.array(along["adam"]) / along["starts"]) == 4
+    assert max(along["least_squares"]) < 1e-8
+    assert twin["correlation_over_starts"] - twin["correlation_of_noisy_records"] > 0.3
+    one = found.numbers["twin-one-depth"]
+    assert one["correlation_of_noisy_records"] > one["correlation_over_starts"]
+
+
+def test_a_spread_that_least_squares_leave_is_the_data_s(valleys):
+    """Ends of least squares as far apart as Adam's: then no minimiser has left them."""
+    wide = [replace(v, exact=v.adam) for v in valleys]
+    assert ensemble_claims.spread(wide).verdict == SUPPORTED
+    assert ensemble_claims.spread([valleys[0], wide[1]]).verdict == QUALIFIED
+
+
+def test_rows_of_a_valley_have_h_and_beta_as_one(runs, valleys):
+    two, found = runs[1], valleys[1]
+    assert found.told.space.names[1] == COMBINED
+    h, beta = (two.adam.start[:, two.adam.space.places[name]][:, 0] for name in SEPARATE)
+    np.testing.assert_allclose(found.starts[:, 1], h * (1 + 1 / beta), rtol=1e-15)
+    V = found.directions
+    np.testing.assert_allclose(V @ V.T, np.eye(5), atol=1e-12)
+    # Along its directions the information is diagonal.
+    J = found.told.jacobian @ V.T
+    np.testing.assert_allclose(1 / np.linalg.norm(J, axis=0), found.deviations, rtol=1e-9)

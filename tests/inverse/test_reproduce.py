@@ -6,7 +6,7 @@ import pytest
 
 from lsm_verify.cases import load_case
 from lsm_verify.cli import run
-from lsm_verify.inverse import claims, experiments, field_claims
+from lsm_verify.inverse import claims, experiments, field_claims, recovered
 from lsm_verify.inverse.claim import NOT_JUDGED, QUALIFIED, SUPPORTED, Claim
 
 
@@ -20,6 +20,8 @@ def short(monkeypatch):
 
     monkeypatch.setattr(experiments, "run_case", run_short)
     monkeypatch.setattr(experiments, "bias", lambda *_: {151: (1.4, 0.5), 500: (1.3, 0.4)})
+    recover = recovered.recoveries
+    monkeypatch.setattr(recovered, "recoveries", lambda: recover(range(2)))
     told = Claim("no adjoint", "None is needed.", QUALIFIED, "It is off by 3 %.", {"x": 0.03})
     monkeypatch.setattr(claims, "no_adjoint", lambda: told)
     monkeypatch.setattr(
@@ -46,7 +48,7 @@ def test_files_and_screen_tell_the_same_and_missing_data_is_said(
         assert f"| {claim['statement']} | {claim['verdict']} |" in page
         assert claim["evidence"] in page
         assert claim["verdict"].upper() in out
-    for name in ("twin", "twin-one-depth"):
+    for name in ("twin", "twin-one-depth", "identifiability", "time-dependent"):
         assert (tmp_path / "out" / f"{name}.png").stat().st_size > 10_000
         assert f"({name}.png)" in page
     assert not (tmp_path / "out" / "phoenix.png").exists()
