@@ -5,10 +5,10 @@ from __future__ import annotations
 import json as json_format
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,10 @@ from lsm_verify import options
 from lsm_verify.errors import InputError
 from lsm_verify.options import CaseName, DataFolder, Gaps, Json
 from lsm_verify.terminal import page_of, print_text, progress, warn
+
+if TYPE_CHECKING:
+    from lsm_verify.inverse.outcome import Announce
+    from lsm_verify.inverse.outcome import Progress as Told
 
 INTERRUPTED, NOTHING = 130, 3
 
@@ -55,10 +59,11 @@ def calibrate(
         ),
     ] = None,
     observation_error: Annotated[
-        float | None,
+        list[str] | None,
         typer.Option(
-            metavar="SD",
-            help="Standard deviation of the observations, in their unit; gives standard errors.",
+            metavar="[KIND[@DEPTH]=]SD",
+            help="Standard deviation of the observations, in their unit, of all or of some "
+            "(longwave_up=5, soil_temperature@0.05=0.1); may be repeated; gives standard errors.",
         ),
     ] = None,
     iterations: Annotated[
@@ -115,6 +120,10 @@ def calibrate(
     loaded = options.load(case, data, interpolate_gaps)
     given = options.pairs("--prior", prior or [], "MEAN,SD")
     priors = [Normal(name, mean, deviation) for name, (mean, deviation) in given.items()]
+    known = bool(observation_error)
+    sigma = options.per_series(
+        "--observation-error", observation_error or ["1"], loaded.observations.series
+    )
     with _progress(method) as announce:
         found = run(
             loaded,
@@ -126,7 +135,7 @@ def calibrate(
             bounds=options.pairs("--bound", bound or [], "LOW,HIGH"),
             logarithmic=options.names(log) or (),
             priors=priors,
-            observation_error=1.0 if observation_error is None else observation_error,
+            observation_error=sigma,
             iterations=iterations,
             stop_early=early_stop,
             checkpoint=checkpoint,
@@ -145,7 +154,6 @@ def calibrate(
         progress(f"wrote {figure}")
     for note in loaded.notes:
         warn(note)
-    known = observation_error is not None
     print_text(
         page_of(lambda page: report.show(found, page, errors=known), Console(highlight=False))
     )
@@ -163,10 +171,14 @@ def _starts(text: str | None) -> int | str | None:
 
 
 @contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int, float], None]]:
-    """Give a callback that draws a bar with the misfit, at a terminal only."""
+def _progress(what: str) -> Iterator[Announce]:
+    """Give a callback that draws a bar with evaluations and misfit, at a terminal only.
+
+    A bar with the time left where the number of steps is known: iterations of Adam, several starts.
+    One start of another method ends when it has converged, which no one knows before.
+    """
     if not sys.stderr.isatty():
-        yield lambda done, total, best: None
+        yield lambda told: None
         return
     from rich.console import Console
     from rich.progress import (
@@ -174,6 +186,7 @@ def _progress(what: str) -> Iterator[Callable[[int, int, float], None]]:
         MofNCompleteColumn,
         Progress,
         TextColumn,
+        TimeElapsedColumn,
         TimeRemainingColumn,
     )
 
@@ -181,12 +194,30 @@ def _progress(what: str) -> Iterator[Callable[[int, int, float], None]]:
         TextColumn(what),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("least objective {task.fields[best]:.6g}"),
+        TextColumn("{task.fields[unit]}, {task.fields[evaluations]} evaluations"),
+        TextColumn("objective {task.fields[value]:.4g}, least {task.fields[best]:.6g}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None, best=float("nan"))
-        yield lambda done, total, best: bar.update(task, completed=done, total=total, best=best)
+        task = bar.add_task(
+            what, total=None, unit="", evaluations=0, value=float("nan"), best=float("nan")
+        )
+
+        def announce(told: Told) -> None:
+            known = told.total if told.total > 1 else None
+            bar.update(
+                task,
+                completed=told.done,
+                total=known,
+                unit=told.unit,
+                evaluations=told.evaluations,
+                value=told.value,
+                best=told.best,
+            )
+
+        yield announce
 
 
 def reproduce(

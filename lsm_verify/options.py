@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lsm_verify.errors import InputError
+from lsm_verify.errors import InputError, unknown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lsm_verify.cases import Case
+    from lsm_verify.observations import Series
 
 CaseName = Annotated[
     str, typer.Argument(metavar="CASE", help="twin, twin-one-depth, phoenix or layered.")
@@ -54,6 +57,51 @@ def assignments(option: str, pairs: list[str]) -> dict[str, float]:
 def pairs(option: str, given: list[str], form: str) -> dict[str, tuple[float, float]]:
     """Read options NAME=A,B, whose form is named in errors."""
     return {name: (a, b) for name, (a, b) in _read(option, given, form, 2).items()}
+
+
+def per_series(option: str, given: list[str], series: Sequence[Series]) -> float | list[float]:
+    """Read options VALUE, for all series, KIND=VALUE and KIND@DEPTH=VALUE, each above 0.
+
+    The nearest name counts: that of a series (``soil_temperature@0.05``), that of its kind, or the
+    value without a name, for all others. Returns that value if it is all that is given, else one
+    for every series.
+    """
+    values: dict[str, float] = {}
+    for text in given:
+        name, _, right = text.rpartition("=")
+        try:
+            value = float(right)
+        except ValueError:
+            value = 0.0
+        if not 0 < value < float("inf"):
+            raise InputError(
+                f"{option} {text!r} must be a number above 0, KIND=NUMBER or KIND@DEPTH=NUMBER; "
+                "soil_temperature@0.05=0.1, say."
+            )
+        name = name.strip()
+        if name in values:
+            raise InputError(f"{option} gives {name or 'a value for all'} twice; give it once.")
+        values[name] = value
+    if set(values) == {""}:
+        return values[""]
+    known = {kind for s in series for kind in _names_of(s)}
+    for name in values:
+        if name and name not in known:
+            raise unknown(f"series in {option}", name, known)
+    found = []
+    for s in series:
+        nearest = next((name for name in (*_names_of(s), "") if name in values), None)
+        if nearest is None:
+            raise InputError(
+                f"{option} leaves out {s.label}; add {_names_of(s)[0]}=NUMBER, or a number for all "
+                "others."
+            )
+        found.append(values[nearest])
+    return found
+
+
+def _names_of(series: Series) -> tuple[str, str]:
+    return f"{series.kind}@{series.depth:g}", series.kind
 
 
 def _read(option: str, given: list[str], form: str, count: int) -> dict[str, list[float]]:

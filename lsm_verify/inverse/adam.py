@@ -22,6 +22,8 @@ from lsm_verify.inverse.outcome import (
     NO_SOLUTION,
     Announce,
     Outcomes,
+    Progress,
+    silent,
 )
 from lsm_verify.inverse.space import Space
 from lsm_verify.parameters import COMBINED
@@ -75,7 +77,7 @@ def minimise(
     learning_rates: Array,
     iterations: int = ITERATIONS,
     stop_early: bool = True,
-    announce: Announce = lambda done, total, best: None,
+    announce: Announce = silent,
 ) -> None:
     """Run Adam from scaled starts (B, P), in the parameters' own units and without bounds.
 
@@ -137,7 +139,16 @@ def _descend(
             settled &= np.all(step <= PARAMETER_CHANGE * np.abs(last), axis=1)
             _close(outcomes, active & settled, CONVERGED)
             active &= ~settled
-        announce(done, iterations, float(np.min(best.value)))
+        announce(
+            Progress(
+                done=done,
+                total=iterations,
+                unit="iterations",
+                evaluations=int(np.sum(outcomes.evaluations)),
+                value=float(np.min(outcomes.value)),
+                best=float(np.min(best.value)),
+            )
+        )
         if done == iterations or not np.any(active):
             break
         last, before = here, loss

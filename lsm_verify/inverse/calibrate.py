@@ -20,7 +20,7 @@ from lsm_verify.inverse.evaluate import Compose
 from lsm_verify.inverse.identify import cautions, identified
 from lsm_verify.inverse.journal import Journal
 from lsm_verify.inverse.misfit import Misfit, direct
-from lsm_verify.inverse.outcome import Announce, Outcomes
+from lsm_verify.inverse.outcome import Announce, Outcomes, silent
 from lsm_verify.inverse.plain import number
 from lsm_verify.inverse.priors import Prior
 from lsm_verify.inverse.result import Calibration
@@ -66,7 +66,7 @@ def calibrate(
     resume: bool = False,
     examine: bool = True,
     threads: int | None = None,
-    announce: Announce = lambda done, total, best: None,
+    announce: Announce = silent,
 ) -> Calibration:
     """Estimate parameters of a case from its observations.
 
@@ -113,7 +113,7 @@ def calibrate(
     threads : int, optional
         Of the kernels; the result does not depend on it.
     announce : callable
-        Called with iterations or starts done, their number, and the least objective so far.
+        Called with a `Progress` after every evaluation: starts or iterations done, the objective.
 
     Returns
     -------

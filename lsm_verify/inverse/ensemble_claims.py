@@ -31,9 +31,9 @@ def spread(valleys: Sequence[Valley]) -> Claim:
             if agree
             else "Not in every case do the starts end in one point by least squares: "
         )
-        + f"{told}. What is left after Adam's stopping rule is distance along the valley of the "
-        "worst direction, not what the observations say: a spread along one line has a correlation "
-        "near 1 whatever its length. Bounds and correlation of noisy records are for independent "
+        + f"{told}. Where Adam stops in the valley of the worst direction decides the spread, not "
+        "what the observations say; a spread along one line has a correlation near 1 whatever its "
+        "length. Bounds and correlation of noisy records are for independent "
         "errors; those of Phoenix are correlated, see the claim on Phoenix.",
         {
             v.case: {

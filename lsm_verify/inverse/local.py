@@ -17,6 +17,8 @@ from lsm_verify.inverse.outcome import (
     STALLED,
     Announce,
     Outcomes,
+    Progress,
+    silent,
 )
 
 Array = NDArray[np.float64]
@@ -45,7 +47,7 @@ def least_squares(
     *,
     iterations: int = ITERATIONS,
     tolerance: float = TOLERANCE,
-    announce: Announce = lambda done, total, best: None,
+    announce: Announce = silent,
 ) -> None:
     """Run `scipy.optimize.least_squares` (Branch, Coleman and Li 1999) with the tangent's Jacobian.
 
@@ -110,7 +112,7 @@ def lbfgsb(
     outcomes: Outcomes,
     *,
     iterations: int = ITERATIONS,
-    announce: Announce = lambda done, total, best: None,
+    announce: Announce = silent,
 ) -> None:
     """Run L-BFGS-B of SciPy (Zhu, Byrd, Lu and Nocedal 1997) on value and gradient."""
     from scipy.optimize import minimize
@@ -148,10 +150,10 @@ class _NoSolutionHereError(Exception):
 
 
 class _Seen:
-    """The best point that a start has seen."""
+    """The best point that a start has seen; ``tell`` is called with the start and every value."""
 
-    def __init__(self, outcomes: Outcomes, b: int) -> None:
-        self.outcomes, self.b = outcomes, b
+    def __init__(self, outcomes: Outcomes, b: int, tell: Callable[[int, float], None]) -> None:
+        self.outcomes, self.b, self.tell = outcomes, b, tell
 
     def take(self, u: Array, value: float) -> None:
         """Note a value; one that is not finite ends a start that has no other."""
@@ -161,6 +163,7 @@ class _Seen:
         if value < self.outcomes.value[self.b]:
             self.outcomes.value[self.b] = value
             self.outcomes.u[self.b] = u
+        self.tell(self.b, value)
 
 
 def _each(
@@ -172,9 +175,28 @@ def _each(
 ) -> None:
     low, high = misfit.space.box
     inside = np.clip(starts, low, high)  # rounding alone can lie outside: see `starts_of`
+    value = float("nan")
+
+    def told(done: int) -> None:
+        announce(
+            Progress(
+                done=done,
+                total=len(starts),
+                unit="starts",
+                evaluations=int(np.sum(outcomes.evaluations)),
+                value=value,
+                best=float(np.min(outcomes.value)),
+            )
+        )
+
+    def seen(b: int, here: float) -> None:
+        nonlocal value
+        value = here
+        told(b)
+
     for b, u in enumerate(inside):
         try:
-            outcomes.status[b], outcomes.iterations[b] = run(_Seen(outcomes, b), u)
+            outcomes.status[b], outcomes.iterations[b] = run(_Seen(outcomes, b, seen), u)
         except _NoSolutionHereError:
             outcomes.status[b] = NO_SOLUTION
-        announce(b + 1, len(starts), float(np.min(outcomes.value)))
+        told(b + 1)

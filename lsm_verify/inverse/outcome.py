@@ -20,8 +20,39 @@ CONVERGED, EXHAUSTED, STALLED, NO_SOLUTION, INTERRUPTED = (
 """Why a start ended. Stalled: the minimiser gave up before its tolerances were met. No solution:
 the model has none at the start, or where the minimiser went; the best point before is kept."""
 
-Announce = Callable[[int, int, float], None]
-"""Called with what is done, what there is to do, and the least misfit so far."""
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a minimiser has come.
+
+    Attributes
+    ----------
+    done, total : int
+        Starts that have ended, of all; of Adam, which runs all starts at once, iterations.
+    unit : str
+        ``starts`` or ``iterations``.
+    evaluations : int
+        Of the model, by all starts.
+    value : float
+        The objective where the minimiser is now; of Adam the least of all starts there.
+    best : float
+        The least objective so far; infinite before the first.
+    """
+
+    done: int
+    total: int
+    unit: str
+    evaluations: int
+    value: float
+    best: float
+
+
+Announce = Callable[[Progress], None]
+"""Called after every evaluation, and where a start has ended."""
+
+
+def silent(progress: Progress) -> None:
+    """Announce nothing."""
 
 
 @dataclass

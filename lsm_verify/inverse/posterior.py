@@ -1,11 +1,9 @@
-"""Posterior of the unknowns: Laplace's approximation, and samples as a check on it.
+"""Posterior of the unknowns by Laplace's approximation: normal about the best fit.
 
 References
 ----------
-Foreman-Mackey, D., Hogg, D. W., Lang, D., Goodman, J. (2013). emcee: the MCMC hammer.
-Publ. Astron. Soc. Pac. 125, 306-312. doi:10.1086/670067.
-Goodman, J., Weare, J. (2010). Ensemble samplers with affine invariance. Comm. App. Math. Comp.
-Sci. 5, 65-80. doi:10.2140/camcos.2010.5.65.
+Tierney, L., Kadane, J. B. (1986). Accurate approximations for posterior moments and marginal
+densities. J. Am. Stat. Assoc. 81, 82-86. doi:10.1080/01621459.1986.10478240.
 """
 
 from __future__ import annotations
@@ -32,10 +30,6 @@ Array = NDArray[np.float64]
 STEP = 0.01
 """Of the Hessian's differences, in units of what moves the residuals by one: truncation after
 extrapolation 1e-8 of the third order's ratio, round-off of the gradient 1e-13 over 1e-2."""
-
-LONG_ENOUGH = 50.0
-"""Autocorrelation times that a chain must have for their estimate to be trusted (the sampler's
-own documentation)."""
 
 
 @dataclass(frozen=True)
@@ -98,97 +92,6 @@ class Laplace:
         normal = rng.standard_normal((whole("count", count, 1), self.space.size))
         root = np.linalg.cholesky(self.covariance)
         return self.space.physical(self.mean + normal @ root.T)
-
-
-@dataclass(frozen=True)
-class Posterior:
-    """Samples of the posterior, uniform within the bounds but for priors given.
-
-    Attributes
-    ----------
-    laplace : Laplace
-        What the samples are compared with.
-    samples : (steps, walkers, P) array
-        Scaled coordinates, after the warm-up.
-    autocorrelation : (P,) array
-        Integrated autocorrelation times, in steps.
-    autocorrelation_of_squares : (P,) array
-        Those of squared distances from the mean, which tell the error of a deviation.
-    acceptance : float
-        Accepted share of the proposals.
-    dropped : int
-        Steps of the warm-up.
-    """
-
-    laplace: Laplace
-    samples: Array
-    autocorrelation: Array
-    autocorrelation_of_squares: Array
-    acceptance: float
-    dropped: int
-
-    @property
-    def reliable(self) -> bool:
-        """Whether the chain has 50 autocorrelation times, of the slowest unknown."""
-        slowest = max(np.max(self.autocorrelation), np.max(self.autocorrelation_of_squares))
-        return bool(len(self.samples) >= LONG_ENOUGH * slowest)
-
-    @property
-    def effective_size(self) -> Array:
-        """Number of independent samples (P,) that tell the mean as well."""
-        return np.asarray(self.samples[..., 0].size / self.autocorrelation)
-
-    @property
-    def flat(self) -> Array:
-        """All samples (steps * walkers, P) in the parameters' units."""
-        return self.laplace.space.physical(self.samples.reshape(-1, self.samples.shape[-1]))
-
-    @property
-    def shift(self) -> tuple[Array, Array]:
-        """Mean minus Laplace's, in Laplace's deviations (P,), and its Monte Carlo error (P,)."""
-        unit = np.sqrt(np.diag(self.laplace.covariance))
-        scaled = self.samples.reshape(-1, unit.size)
-        error = np.std(scaled, axis=0) / unit / np.sqrt(self.effective_size)
-        return (np.mean(scaled, axis=0) - self.laplace.mean) / unit, error
-
-    @property
-    def ratio(self) -> tuple[Array, Array]:
-        """Deviation over Laplace's (P,), and its Monte Carlo error (P,)."""
-        unit = np.sqrt(np.diag(self.laplace.covariance))
-        scaled = self.samples.reshape(-1, unit.size)
-        square = (scaled - np.mean(scaled, axis=0)) ** 2
-        variance = np.mean(square, axis=0)
-        count = len(scaled) / self.autocorrelation_of_squares
-        ratio = np.sqrt(variance) / unit
-        relative = np.std(square, axis=0) / variance / np.sqrt(count)
-        return ratio, ratio * relative / 2
-
-    def text(self) -> str:
-        """Compare with Laplace in lines."""
-        (shift, shift_error), (ratio, ratio_error) = self.shift, self.ratio
-        trust = "" if self.reliable else "; too short: run more steps"
-        lines = [
-            f"{len(self.samples)} steps of {self.samples.shape[1]} walkers after {self.dropped} of "
-            f"warm-up, {100 * self.acceptance:.0f} % accepted{trust}"
-        ]
-        lines += [
-            f"{label}: Laplace {p:.6g} ± {d:.2g}; samples' mean {s:+.3f} ± {se:.3f} of these "
-            f"deviations beside it, their deviation {r:.3f} ± {re:.3f} times as large; "
-            f"autocorrelation {tau:.0f} steps, {size:.0f} effective samples"
-            for label, p, d, s, se, r, re, tau, size in zip(
-                self.laplace.space.labels,
-                self.laplace.estimate,
-                self.laplace.deviation,
-                shift,
-                shift_error,
-                ratio,
-                ratio_error,
-                self.autocorrelation,
-                self.effective_size,
-                strict=True,
-            )
-        ]
-        return "\n".join(lines)
 
 
 def laplace(

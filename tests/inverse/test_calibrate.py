@@ -155,9 +155,9 @@ def test_a_step_to_where_there_is_no_solution_keeps_what_was_reached(twin, metho
 def test_interrupted_adam_keeps_its_best(twin):
     seen_values = []
 
-    def stop(done, total, best):
-        seen_values.append(best)
-        if done == 40:
+    def stop(progress):
+        seen_values.append(progress.best)
+        if progress.done == 40:
             raise KeyboardInterrupt
 
     case = twin.window(30)
@@ -180,7 +180,7 @@ def test_a_checkpoint_that_cannot_be_written_does_not_end_the_run(twin, tmp_path
     folder = tmp_path / "gone"
     folder.mkdir()
 
-    def remove(done, total, best):
+    def remove(progress):
         if folder.exists():
             for path in folder.iterdir():
                 path.unlink()

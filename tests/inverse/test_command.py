@@ -1,13 +1,17 @@
 """``lsm-verify calibrate``: what it prints, writes and refuses."""
 
+import io
 import json
 
 import numpy as np
 import pytest
 import xarray
 
+from lsm_verify.cases import load_case
 from lsm_verify.cli import run
 from lsm_verify.inverse import adam, local
+from lsm_verify.inverse.calibrate import calibrate
+from lsm_verify.inverse_cli import _progress
 
 
 @pytest.fixture
@@ -47,10 +51,75 @@ def test_figure_of_the_same_result_is_the_same_file(command, tmp_path):
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
 
 
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        (["0.1"], 0.1),
+        (["soil_temperature=0.1"], [0.1, 0.1]),
+        (["0.2", "soil_temperature@0.05=0.1"], [0.2, 0.1]),
+        (["soil_temperature=0.3", "soil_temperature@0=0.1"], [0.1, 0.3]),
+    ],
+)
+def test_observation_errors_of_some_series(command, tmp_path, words, expected):
+    path = tmp_path / "a.json"
+    options = [word for each in words for word in ("--observation-error", each)]
+    code, _, _ = command("twin", "--iterations", "2", "--json", path, *options)
+    assert code == 0
+    assert json.loads(path.read_text())["options"]["observation_error"] == expected
+
+
 def test_estimate_on_a_bound_is_told(command):
     code, out, _ = command("twin", "--bound", "albedo=0.25,0.5")
     assert code == 0
     assert "at a bound: albedo" in out
+
+
+class Terminal(io.StringIO):
+    """A terminal in the place of stderr."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    "words, count",
+    [
+        ([], "1/? starts"),
+        (["--starts", "3"], "3/3 starts"),
+        (["--method", "adam", "--iterations", "5"], "5/5 iterations"),
+    ],
+)
+def test_progress_at_a_terminal(monkeypatch, words, count):
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    for name, value in (("TERM", "xterm"), ("NO_COLOR", "1"), ("COLUMNS", "200")):
+        monkeypatch.setenv(name, value)
+    with _progress("method") as announce:
+        seen = []
+
+        def both(progress):
+            seen.append(progress)
+            announce(progress)
+
+        run_calibration(words, both)
+    shown = terminal.getvalue()
+    assert count in shown
+    assert f"{seen[-1].evaluations} evaluations" in shown
+    assert f"least {seen[-1].best:.6g}" in shown
+    assert [p.evaluations for p in seen] == sorted(p.evaluations for p in seen)
+    assert [p.best for p in seen] == sorted((p.best for p in seen), reverse=True)
+    assert len({p.evaluations for p in seen}) >= 5
+
+
+def test_no_progress_elsewhere(command):
+    code, _, err = command("twin", "--iterations", "3")
+    assert (code, err) == (0, "")
+
+
+def run_calibration(words, announce):
+    options = dict(zip([w[2:] for w in words[::2]], words[1::2], strict=True))
+    given = {k: int(v) if v.isdigit() else v for k, v in options.items()}
+    calibrate(load_case("twin").window(20), examine=False, announce=announce, **given)
 
 
 @pytest.mark.parametrize("method", ["least-squares", "adam"])
@@ -59,8 +128,8 @@ def test_interrupt_shows_and_writes_what_was_reached(command, tmp_path, monkeypa
     real = getattr(module, name)
 
     def cut(misfit, starts, outcomes, *, announce, **options):
-        def stop(done, total, best):
-            if done == 2:
+        def stop(progress):
+            if progress.done == 2:
                 raise KeyboardInterrupt
 
         real(misfit, starts, outcomes, announce=stop, **options)
@@ -88,6 +157,18 @@ def test_interrupt_shows_and_writes_what_was_reached(command, tmp_path, monkeypa
         (["twin", "--prior", "albedo=1"], "must have the form NAME=MEAN,SD with numbers"),
         (["twin", "--bound", "albedo=x,1"], "must have the form NAME=LOW,HIGH"),
         (["twin", "--bound", "albedo=0,1", "--bound", "albedo=0,1"], "names albedo twice"),
+        (["twin", "--observation-error", "x"], "'x' must be a number above 0, KIND=NUMBER or"),
+        (["twin", "--observation-error", "-1"], "'-1' must be a number above 0"),
+        (["twin", "--observation-error", "longwave_up=1"], "unknown series in --observation-error"),
+        (
+            ["twin", "--observation-error", "soil_temperature@0=1"],
+            "--observation-error leaves out soil_temperature at 0.05 m; add "
+            "soil_temperature@0.05=NUMBER, or a number for all others.",
+        ),
+        (
+            ["twin", "--observation-error", "1", "--observation-error", "2"],
+            "--observation-error gives a value for all twice",
+        ),
         (["twin", "--figure", "a.jpg"], "must end in .png, .svg, .pdf"),
         (["twin", "--json", "no/such/a.json"], "does not exist; create it first"),
         (["twin", "--starts", "-3"], "starts=-3"),

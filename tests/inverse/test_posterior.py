@@ -12,9 +12,11 @@ from lsm_verify import InputError, load_case
 from lsm_verify.cases.phoenix import RANGES, phoenix
 from lsm_verify.inverse.montecarlo import monte_carlo
 from lsm_verify.inverse.point import misfit_at
-from lsm_verify.inverse.posterior import LONG_ENOUGH, laplace
+from lsm_verify.inverse.posterior import laplace
 from lsm_verify.inverse.priors import Normal
+from lsm_verify.inverse.samples import LONG_ENOUGH
 from lsm_verify.inverse.sampling import sample
+from lsm_verify.inverse.unknowns import Unknown
 from lsm_verify.inverse.varying import combined
 from lsm_verify.parameters import COMBINED
 
@@ -126,6 +128,55 @@ def test_samples_stay_within_bounds(case):
     assert np.max(found.flat) <= 1
     assert found.laplace.deviation[0] > 0.1
     assert np.std(found.flat) > 0.05
+
+
+BROAD = 0.3
+"""Relative deviation of λ: the two priors' means differ by about that share of a deviation."""
+
+
+@pytest.fixture(scope="module")
+def broad(case):
+    """λ as a logarithmic unknown, known to 30 %, and its likelihood on a grid."""
+    unknown = Unknown("thermal_conductivity", 0.47, 0.8, least=1e-3, most=5.0, logarithmic=True)
+    sharp = laplace(case, "truth", [unknown], observation_error=1.0)
+    error = BROAD * 0.8 / sharp.deviation[0]
+    misfit, _ = misfit_at(case, "truth", [unknown], observation_error=error)
+    grid = np.linspace(1e-3, 5.0, 4001)[:, None]
+    F = misfit.value(misfit.space.scaled(grid))[0]
+    return [unknown], error, grid[:, 0], np.exp(F.min() - F)
+
+
+@pytest.mark.parametrize("flat_in", ["parameter", "logarithm"])
+def test_the_prior_of_a_logarithmic_unknown(case, broad, flat_in):
+    """Beside quadrature over the likelihood in the parameter, times the prior's density there."""
+    emcee_or_skip()
+    unknowns, error, grid, likelihood = broad
+    means = {}
+    for each, density in (("parameter", likelihood), ("logarithm", likelihood / grid)):
+        means[each] = np.sum(grid * density) / np.sum(density)
+    found = sample(
+        case,
+        "truth",
+        unknowns,
+        observation_error=error,
+        seed=4,
+        walkers=16,
+        steps=4000,
+        flat_in=flat_in,
+    )
+    shift, shift_error = (x[0] for x in found.shift)
+    wanted = (means[flat_in] - found.laplace.estimate[0]) / found.laplace.deviation[0]
+    assert shift == pytest.approx(wanted, abs=ERRORS * shift_error)
+    apart = (means["parameter"] - means["logarithm"]) / found.laplace.deviation[0]
+    assert apart > 2 * ERRORS * shift_error
+    said = "logarithm of thermal_conductivity" if flat_in == "logarithm" else "flat in the param"
+    assert said in found.text()
+
+
+def test_an_unknown_prior_is_refused(case):
+    emcee_or_skip()
+    with pytest.raises(InputError, match="unknown flat_in 'log'"):
+        sample(case, "truth", TWO, observation_error=NOISE, seed=1, flat_in="log")
 
 
 def test_emcee_is_missing(case, monkeypatch):
