@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import json as json_format
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from lsm_verify import options
 from lsm_verify.errors import InputError
 from lsm_verify.options import CaseName, DataFolder, Gaps, Json
-from lsm_verify.terminal import page_of, print_text, progress, warn
-
-if TYPE_CHECKING:
-    from lsm_verify.inverse.outcome import Announce
-    from lsm_verify.inverse.outcome import Progress as Told
+from lsm_verify.terminal import page_of, print_text, progress, progress_bar, warn
 
 INTERRUPTED, NOTHING = 130, 3
 
@@ -124,7 +117,7 @@ def calibrate(
     sigma = options.per_series(
         "--observation-error", observation_error or ["1"], loaded.observations.series
     )
-    with _progress(method) as announce:
+    with progress_bar(method) as announce:
         found = run(
             loaded,
             options.names(unknowns),
@@ -168,56 +161,6 @@ def _starts(text: str | None) -> int | str | None:
     if text is None or not text.lstrip("-").isdigit():
         return text
     return int(text)
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Announce]:
-    """Give a callback that draws a bar with evaluations and misfit, at a terminal only.
-
-    A bar with the time left where the number of steps is known: iterations of Adam, several starts.
-    One start of another method ends when it has converged, which no one knows before.
-    """
-    if not sys.stderr.isatty():
-        yield lambda told: None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn(what),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[unit]}, {task.fields[evaluations]} evaluations"),
-        TextColumn("objective {task.fields[value]:.4g}, least {task.fields[best]:.6g}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(
-            what, total=None, unit="", evaluations=0, value=float("nan"), best=float("nan")
-        )
-
-        def announce(told: Told) -> None:
-            known = told.total if told.total > 1 else None
-            bar.update(
-                task,
-                completed=told.done,
-                total=known,
-                unit=told.unit,
-                evaluations=told.evaluations,
-                value=told.value,
-                best=told.best,
-            )
-
-        yield announce
 
 
 def reproduce(

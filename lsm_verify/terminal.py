@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ from lsm_verify.errors import InputError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from lsm_verify.inverse.outcome import Announce
+    from lsm_verify.inverse.outcome import Progress as Told
     from lsm_verify.verify.result import Report
 
 LOG_WIDTH = 120
@@ -60,6 +63,56 @@ def progress(message: str) -> None:
     """Tell a person at a terminal what is going on; logs stay quiet."""
     if sys.stderr.isatty():
         typer.echo(message, err=True)
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Announce]:
+    """Give a callback that draws a bar with evaluations and misfit, at a terminal only.
+
+    A bar with the time left where the number of steps is known: iterations of Adam, several starts.
+    One start of another method ends when it has converged, which no one knows before.
+    """
+    if not sys.stderr.isatty():
+        yield lambda told: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn(what),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[unit]}, {task.fields[evaluations]} evaluations"),
+        TextColumn("objective {task.fields[value]:.4g}, least {task.fields[best]:.6g}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(
+            what, total=None, unit="", evaluations=0, value=float("nan"), best=float("nan")
+        )
+
+        def announce(told: Told) -> None:
+            known = told.total if told.total > 1 else None
+            bar.update(
+                task,
+                completed=told.done,
+                total=known,
+                unit=told.unit,
+                evaluations=told.evaluations,
+                value=told.value,
+                best=told.best,
+            )
+
+        yield announce
 
 
 def rendered(report: Report, terminal: Console, *, verbose: bool) -> str:

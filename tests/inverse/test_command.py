@@ -11,7 +11,7 @@ from lsm_verify.cases import load_case
 from lsm_verify.cli import run
 from lsm_verify.inverse import adam, local
 from lsm_verify.inverse.calibrate import calibrate
-from lsm_verify.inverse_cli import _progress
+from lsm_verify.terminal import progress_bar
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_progress_at_a_terminal(monkeypatch, words, count):
     monkeypatch.setattr("sys.stderr", terminal)
     for name, value in (("TERM", "xterm"), ("NO_COLOR", "1"), ("COLUMNS", "200")):
         monkeypatch.setenv(name, value)
-    with _progress("method") as announce:
+    with progress_bar("method") as announce:
         seen = []
 
         def both(progress):
