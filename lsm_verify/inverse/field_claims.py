@@ -173,5 +173,5 @@ def in_time_by_gradients() -> Claim:
         f"RMSE over daylight {found.rmse:.4f} ± {found.standard_error:.4f}, its Cramér-Rao bound "
         f"{bound:.4f}. At {blind} night steps it has no effect and is not identifiable.",
         {"rmse": found.rmse, "standard_error": found.standard_error, "bound": bound},
-        "python tools/time_dependent.py",
+        "lsm-verify reproduce",
     )
