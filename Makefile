@@ -19,7 +19,7 @@ set-up = @command -v "$(PYTHON)" >/dev/null 2>&1 || { \
 .DEFAULT_GOAL := help
 # Every target begins with the same set-up.
 .NOTPARALLEL:
-.PHONY: help verify test peers lint format types imports wheel-check clean
+.PHONY: help verify test peers lint format types imports wheel-check docs clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -60,7 +60,13 @@ wheel-check: ## Build the wheel, install it in a clean environment and run it th
 	$(call set-up,data testing)
 	$(BIN)/python tools/wheel_check.py --torch-index "$(TORCH_INDEX)"
 
+docs: ## Build the site into build/docs; warnings are errors
+	$(call set-up,data testing docs)
+	$(BIN)/python -m sphinx -W --keep-going -n -q -b html docs build/docs $(ARGS)
+	@echo 'wrote build/docs/index.html'
+
 clean: ## Remove .venv, caches and build output
 	rm -rf .venv .venv.lock setup.log build dist .coverage .coverage.* htmlcov
+	rm -rf docs/reference/_made
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks
 	find lsm_verify reference tests tools -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

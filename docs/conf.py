@@ -61,10 +61,10 @@ html_theme_options = {"top_of_page_buttons": []}
 html_show_sphinx = False
 
 
-def setup(app):  # noqa: ANN001, ANN201
+def setup(app):
     """Take bars in docstrings for what they are here, absolute values: no substitutions."""
 
-    def escape_bars(app, what, name, obj, options, lines) -> None:  # noqa: ANN001, PLR0913
+    def escape_bars(app, what, name, obj, options, lines) -> None:
         lines[:] = [line.replace("|", r"\|") for line in lines]
 
     app.connect("autodoc-process-docstring", escape_bars, priority=900)

@@ -32,13 +32,15 @@ API: dict[str, tuple[str, ...]] = {
 
 
 def api() -> str:
-    """Reference of every public name."""
+    """Build the reference of every public name."""
     import lsm_verify
 
     placed = [name for names in API.values() for name in names]
     if sorted(placed) != sorted(lsm_verify.__all__):
         missing = set(lsm_verify.__all__) ^ set(placed)
-        raise ExtensionError(f"docs/_ext/generated.py: API and lsm_verify.__all__ differ: {missing}")
+        raise ExtensionError(
+            f"docs/_ext/generated.py: API and lsm_verify.__all__ differ: {missing}"
+        )
     lines = ["# Public names", "", "`import lsm_verify as lv`: each is `lv.` and its name.", ""]
     for title, names in API.items():
         lines += [f"## {title}", ""]
@@ -75,7 +77,7 @@ def command_line() -> str:
         "",
         str(command.help),
         "",
-        "Exit codes of every command: [exit codes](../exit-codes.md). `--help` of each command says",
+        "Exit codes: [exit codes](../exit-codes.md). `--help` of each command says",
         "what stands here.",
         "",
     ]
@@ -101,9 +103,9 @@ def _command(path: str, command: Any) -> Iterator[str]:
     yield from (f"## {path}", "", "```text", usage, "```", "")
     text = inspect.cleandoc(command.help or "").replace("\f", "")
     yield from (_plain(text), "")
-    rows = [
-        (_metavar(a, command), _plain(getattr(a, "help", None) or "")) for a in arguments
-    ] + [(_option(o, command), _plain(o.help or "")) for o in options]
+    rows = [(_metavar(a, command), _plain(getattr(a, "help", None) or "")) for a in arguments] + [
+        (_option(o, command), _plain(o.help or "")) for o in options
+    ]
     if rows:
         yield from ("| | |", "|---|---|")
         for left, right in rows:
@@ -172,10 +174,12 @@ def quantities() -> str:
     }
     for title, table in tables.items():
         lines += [f"## {title}", ""]
-        lines += ["| name | symbol | unit | what | from | to | CF name |", "|" + "---|" * 7]
+        lines += ["| name | symbol | unit | what | from | to | a value per | CF name |"]
+        lines += ["|" + "---|" * 8]
         for q in table.values():
             bounds = [f"{b:g}" if abs(b) < float("inf") else "" for b in (q.lower, q.upper)]
-            cells = [q.symbol, q.unit, q.description, *bounds, q.standard_name]
+            forms = " or ".join(shape.removesuffix("s") for shape in q.shapes if shape != "scalar")
+            cells = [q.symbol, q.unit, q.description, *bounds, forms, q.standard_name]
             lines.append(f"| `{q.name}` | {' | '.join(map(_plain, cells))} |")
         lines.append("")
     return "\n".join(lines)
