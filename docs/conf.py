@@ -26,9 +26,8 @@ extensions = [
 
 # ---------------------------------------------------------------- Markdown
 
-myst_enable_extensions = ["dollarmath", "colon_fence"]
+myst_enable_extensions = ["dollarmath", "deflist"]
 myst_heading_anchors = 4
-# Pages under reports/ and the derivation are read on their own too: they begin with their title.
 exclude_patterns = ["_build"]
 
 # ---------------------------------------------------------------- docstrings
@@ -56,7 +55,6 @@ html_theme = "furo"
 html_title = f"lsm-verify {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-# The site makes no request to any other host.
 html_theme_options = {"top_of_page_buttons": []}
 html_show_sphinx = False
 

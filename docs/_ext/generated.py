@@ -128,8 +128,9 @@ def _option(option: Any, command: Any) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text of a help page as Markdown: nothing in it is markup."""
-    return re.sub(r"([\\*_<>\[\]|$])", r"\\\1", text)
+    """Text of a help page as Markdown: nothing in it is markup; options are shown as code."""
+    escaped = re.sub(r"([\\*_<>\[\]|$])", r"\\\1", text)
+    return re.sub(r"(?<![\w`-])(--[a-z][a-z-]+|-[a-z])\b", r"`\1`", escaped)
 
 
 # ---------------------------------------------------------------- tables of what the code holds
@@ -249,7 +250,20 @@ def write(app: Sphinx) -> None:
             path.write_text(text, encoding="utf-8")
 
 
+def public(app: Sphinx, env: Any, node: Any, contnode: Any) -> Any:
+    """Lead a public name, `lsm_verify.verify`, to where it is documented."""
+    import lsm_verify
+
+    name = str(node.get("reftarget", "")).removeprefix("lsm_verify.")
+    if node.get("refdomain") != "py" or name not in lsm_verify._HOME:
+        return None
+    home = f"{lsm_verify._HOME[name]}.{name}"
+    domain = env.get_domain("py")
+    return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", home, node, contnode)
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Make the pages before any is read."""
     app.connect("builder-inited", write)
+    app.connect("missing-reference", public)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

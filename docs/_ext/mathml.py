@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 TAG = re.compile(r"\\tag\{([^}]*)\}")
 RELATION = re.compile(r"\\mathrel\{([^}]*)\}")
+BARE = re.compile(r"\\[td]?frac\s*[^{\s]")
 PRIMES = re.compile(r"('+)(?:\^(\w|\{[^{}]*\}))?")
 """Primes, and the power that may follow them: docutils takes a prime for an operator."""
 
@@ -28,6 +29,8 @@ def _superscript(found: re.Match[str]) -> str:
 
 
 def _translate(node: Any, text: str, *, block: bool) -> str:
+    if BARE.search(text):
+        logger.warning("fraction without braces, which is read wrongly: %s", text, location=node)
     text = PRIMES.sub(_superscript, RELATION.sub(r"\1", text)).replace(r"\notag", "")
     try:
         found = tex2mathml(text, as_block=block)
