@@ -20,6 +20,12 @@ logger = logging.getLogger(__name__)
 TAG = re.compile(r"\\tag\{([^}]*)\}")
 RELATION = re.compile(r"\\mathrel\{([^}]*)\}")
 BARE = re.compile(r"\\[td]?frac\s*[^{\s]")
+BAR = re.compile(r"\\bar\s*(\\[a-z]+|\w)")
+"""An accent is closed off: docutils sets an index that follows it below the letter."""
+
+ADDED = re.compile(r"<mo[^>]*>([+−-])</mo>\s*<mo[^>]*>=</mo>")
+"""Added to: one sign, not two."""
+
 PRIMES = re.compile(r"('+)(?:\^(\w|\{[^{}]*\}))?")
 """Primes, and the power that may follow them: docutils takes a prime for an operator."""
 
@@ -31,13 +37,13 @@ def _superscript(found: re.Match[str]) -> str:
 def _translate(node: Any, text: str, *, block: bool) -> str:
     if BARE.search(text):
         logger.warning("fraction without braces, which is read wrongly: %s", text, location=node)
-    text = PRIMES.sub(_superscript, RELATION.sub(r"\1", text)).replace(r"\notag", "")
+    text = PRIMES.sub(_superscript, BAR.sub(r"{\\bar{\1}}", RELATION.sub(r"\1", text)))
     try:
         found = tex2mathml(text, as_block=block)
     except MathError as error:
         logger.warning("formula not understood: %s: %s", error, text, location=node)
         return f"<code>{text}</code>"
-    return found.replace("\n", "")
+    return ADDED.sub(r"<mo>\1=</mo>", found.replace("\n", ""))
 
 
 def inline(self: Any, node: nodes.math) -> None:
