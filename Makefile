@@ -36,7 +36,8 @@ test: ## Set up .venv if need be, then run the tests
 peers: ## Set up .venv, then run other gradient checkers on the planted errors and the examples
 	$(call set-up,data testing peers)
 	LSM_VERIFY_REQUIRE_PEERS=1 $(BIN)/python -m pytest -n $(JOBS) tests/peers tests/examples \
-		tests/verify/test_adapters.py tests/bench/test_bench_peers.py $(ARGS)
+		tests/verify/test_adapters.py tests/bench/test_bench_peers.py \
+		"tests/docs/test_pages.py::test_a_page_shows_what_its_examples_print[docs/tutorials/your-model.md]" $(ARGS)
 
 lint: ## Check style and format
 	$(call set-up,data testing dev)

@@ -74,3 +74,18 @@ def test_files_named_for_developers_exist():
     ]
     assert len(found) > 30
     assert not [(page, path) for page, path in found if not (ROOT / path).is_file()]
+
+
+def test_equations_are_numbered_once_and_those_that_the_code_cites_exist():
+    text = (ROOT / "reference" / "derivation.md").read_text("utf-8")
+    tags = re.findall(r"\\tag\{(\d+[a-d]?)\}", text)
+    assert len(set(tags)) == len(tags)
+    numbers = {int(re.match(r"\d+", tag)[0]) for tag in tags}
+    assert numbers == set(range(1, 40))
+    cited = {
+        int(number)
+        for path in (ROOT / "reference" / "lsm_reference").glob("*.py")
+        for number in re.findall(r"[Ee]quations? \((\d+)\)", path.read_text("utf-8"))
+    }
+    assert cited
+    assert cited <= numbers
