@@ -26,6 +26,9 @@ BAR = re.compile(r"\\bar\s*(\\[a-z]+|\w)")
 ADDED = re.compile(r"<mo[^>]*>([+−-])</mo>\s*<mo[^>]*>=</mo>")
 """Added to: one sign, not two."""
 
+NORM = re.compile(r"<mo((?:(?!stretchy)[^>])*)>‖</mo>")
+"""A norm's bars, which browsers would stretch to the height of the line."""
+
 PRIMES = re.compile(r"('+)(?:\^(\w|\{[^{}]*\}))?")
 """Primes, and the power that may follow them: docutils takes a prime for an operator."""
 
@@ -43,6 +46,7 @@ def _translate(node: Any, text: str, *, block: bool) -> str:
     except MathError as error:
         logger.warning("formula not understood: %s: %s", error, text, location=node)
         return f"<code>{text}</code>"
+    found = NORM.sub(r'<mo\1 stretchy="false">‖</mo>', found)
     return ADDED.sub(r"<mo>\1=</mo>", found.replace("\n", ""))
 
 
