@@ -22,6 +22,7 @@ from lsm_verify.verify import (
     determinism,
     dot_product,
     localise,
+    maps,
     precision,
     second_order,
     solver,
@@ -164,7 +165,7 @@ def _check_point(job: CaseRun, point: str, values: dict[str, Value], seed: int) 
         rmse=points_.misfit(inputs),
         more=published,
     )
-    _locate(job, inputs, before, seed)
+    _locate(job, inputs, before, point, seed)
     with run.timed("dot-product"):
         run.checks.append(dot_product.dot_product(inputs, point=point, seed=seed))
         run.checks.append(dot_product.step_products(inputs, point=point, seed=seed))
@@ -174,7 +175,14 @@ def _check_point(job: CaseRun, point: str, values: dict[str, Value], seed: int) 
     with run.timed("energy"):
         for subject, model in MODELS.items():
             T = model([inputs])[0][0]
-            run.checks.append(conservation.closure(inputs, T, point=point, subject=subject))
+            budget = conservation.budget(inputs, T)
+            run.checks.append(conservation.judged(inputs, budget, point=point, subject=subject))
+            if first:
+                run.energy.append(conservation.curve(inputs, budget, point=point, model=subject))
+    if first:
+        with run.timed("maps"):
+            compared = not run.options.fast and not run.maps
+            run.maps += maps.of_start(inputs, job.exact, point=point, compared=compared)
     if first and not run.options.fast:
         _check_start(job, inputs, target, samples, seed)
 
@@ -215,7 +223,7 @@ def _check_start(
             run.checks += second_order.of_case(inputs, point=point, seed=seed)
 
 
-def _locate(job: CaseRun, inputs: Inputs, before: int, seed: int) -> None:
+def _locate(job: CaseRun, inputs: Inputs, before: int, point: str, seed: int) -> None:
     """Say where routes part, once per run: at the first point at which they do."""
     run = job.run
     failed = [
@@ -234,6 +242,10 @@ def _locate(job: CaseRun, inputs: Inputs, before: int, seed: int) -> None:
         location = localise.localise(inputs, suspect, partner, seed=seed)
     for k in failed:
         run.checks[k] = replace(run.checks[k], location=location)
+    labels = [objective.label for objective in inputs.objectives]
+    index = labels.index(run.checks[failed[0]].objective)
+    with run.timed("maps"):
+        run.maps += maps.of_disagreement(inputs, suspect, partner, index, location, point=point)
 
 
 def _partner(job: CaseRun, route: Route) -> Route:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lsm_verify.grid import Grid
 from lsm_verify.inputs import Inputs
 from lsm_verify.quantities import STEFAN_BOLTZMANN
+from lsm_verify.verify.evidence import MOST_STEPS, EnergyCurve, edges, reduced, rounded
 from lsm_verify.verify.result import CheckResult, Reason, judge
 
 LIMIT = 8.0
@@ -88,6 +89,19 @@ def budget(inputs: Inputs, T: Array) -> Budget:
     )
 
 
+def curve(inputs: Inputs, found: Budget, *, point: str, model: str) -> EnergyCurve:
+    """Keep a budget for figures."""
+    ratio = found.residual / (EPSILON * found.size)
+    return EnergyCurve(
+        point=point,
+        model=model,
+        steps=tuple(edges(ratio.size, MOST_STEPS).tolist()),
+        ratio=tuple(rounded(reduced(ratio, MOST_STEPS))),
+        limit=limit(inputs),
+        residual=float(np.mean(np.abs(found.residual))),
+    )
+
+
 def limit(inputs: Inputs) -> float:
     """Residual allowed for a column, in units of ε Σ|terms|."""
     return LIMIT * max(1.0, inputs.spacing.size / NODES)
@@ -95,7 +109,11 @@ def limit(inputs: Inputs) -> float:
 
 def closure(inputs: Inputs, T: Array, *, point: str, subject: str) -> CheckResult:
     """Judge whether the budget closes to round-off, each step and over the run."""
-    found = budget(inputs, T)
+    return judged(inputs, budget(inputs, T), point=point, subject=subject)
+
+
+def judged(inputs: Inputs, found: Budget, *, point: str, subject: str) -> CheckResult:
+    """Judge a budget."""
     ratios = np.abs(found.residual) / (EPSILON * found.size)
     worst = max(float(np.max(ratios)), abs(found.total) / (EPSILON * found.total_size))
     worst = worst if np.isfinite(worst) else np.inf

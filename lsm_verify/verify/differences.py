@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lsm_verify.verify import kinks
 from lsm_verify.verify.directions import Directions, along_parameters
 from lsm_verify.verify.noise import POINTS, largest, noise_along, noise_lines
-from lsm_verify.verify.target import Target, norm_of
+from lsm_verify.verify.target import Ladder, Target, norm_of
 
 PAIRS = 13
 RATIO = 4.0
@@ -28,8 +28,9 @@ Array = NDArray[np.float64]
 class Estimate:
     """Derivatives with uncertainty along every direction: arrays (objectives, directions).
 
-    ``solver`` is the part of the uncertainty that an inner solver causes; ``kinks`` holds one entry
-    per objective and direction, ``seed`` is that of random directions.
+    ``rungs`` are the ladders that they were read from, one for each direction. ``solver`` is the
+    part of the uncertainty that an inner solver causes; ``kinks`` holds one entry per objective and
+    direction, ``seed`` is that of random directions.
     """
 
     target: Target
@@ -43,6 +44,7 @@ class Estimate:
     change: Array
     evaluations: int
     seed: int
+    rungs: tuple[Ladder, ...] = ()
 
     def bias(self, index: int) -> float:
         """Return the solver's share of the uncertainty of one objective's gradient, as a norm."""
@@ -81,7 +83,14 @@ def richardson(steps: Array, plus: Array, minus: Array, noise: float) -> tuple[f
     value, uncertainty : float
         Infinite uncertainty where too few neighbouring pairs are finite.
     """
-    best = float("nan"), float("inf")
+    return extrapolated(steps, plus, minus, noise)[:2]
+
+
+def extrapolated(
+    steps: Array, plus: Array, minus: Array, noise: float
+) -> tuple[float, float, tuple[float, ...]]:
+    """As `richardson`; also the first and last step of the differences that were used."""
+    best: tuple[float, float, tuple[float, ...]] = float("nan"), float("inf"), ()
     with np.errstate(all="ignore"):  # what overflows, or has no step left, is not finite below
         ratio = steps[:-1] / steps[1:]
         lower = (plus - minus) / (2 * steps)
@@ -98,7 +107,9 @@ def richardson(steps: Array, plus: Array, minus: Array, noise: float) -> tuple[f
         if np.any(np.isfinite(uncertainty)):
             k = int(np.nanargmin(uncertainty))
             if uncertainty[k] < best[1]:
-                best = float(upper[k + 1]), float(uncertainty[k])
+                # Each extrapolation takes in one difference more, with the next smaller step.
+                window = float(steps[k + 1]), float(steps[k + 1 + order // 2])
+                best = float(upper[k + 1]), float(uncertainty[k]), window
         lower = upper
     return best
 
@@ -168,6 +179,7 @@ def estimate(target: Target, *, most: int | None = None, seed: int = 0) -> Estim
         change,
         count,
         seed,
+        tuple(rungs),
     )
 
 

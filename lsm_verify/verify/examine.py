@@ -10,7 +10,16 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from lsm_verify.verify import agreement, canaries, differences, finite_difference, kinks, taylor
+from lsm_verify.verify import (
+    agreement,
+    canaries,
+    curves,
+    differences,
+    finite_difference,
+    kinks,
+    taylor,
+)
+from lsm_verify.verify import evidence as evidence_
 from lsm_verify.verify import lines as lines_
 from lsm_verify.verify import points as points_
 from lsm_verify.verify.result import CheckResult, Options, PointResult, Reason, Verdict
@@ -21,13 +30,19 @@ Announce = Callable[[str], None]
 MADE_UP_FOR = (Reason.NO_SIGNAL, Reason.NOISE)
 """Reasons for which the probe makes up: routes agree on a misfit whose gradient is next to zero."""
 
+MOST_POINTS = 3
+"""Points whose curves are kept."""
+
 REFINED = 1000
 """Numbers up to which a wrong one is looked for by itself."""
 
 
 @dataclass
 class Run:
-    """Collects the results of one run of `verify`; ``caught`` collects its canaries."""
+    """Collects the results of one run of `verify`; ``caught`` collects its canaries.
+
+    ``taylor``, ``differences``, ``maps`` and ``energy`` collect what figures are drawn from.
+    """
 
     options: Options
     announce: Announce
@@ -37,6 +52,16 @@ class Run:
     notes: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     caught: dict[str, bool] = field(default_factory=dict)
+    taylor: list[evidence_.TaylorCurve] = field(default_factory=list)
+    differences: list[evidence_.DifferenceCurve] = field(default_factory=list)
+    maps: list[evidence_.StateMap] = field(default_factory=list)
+    energy: list[evidence_.EnergyCurve] = field(default_factory=list)
+
+    def evidence(self) -> evidence_.Evidence:
+        """Return what was collected for figures."""
+        return evidence_.Evidence(
+            tuple(self.taylor), tuple(self.differences), tuple(self.maps), tuple(self.energy)
+        )
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
@@ -111,6 +136,7 @@ def examine(
             verdicts += _by_differences(
                 run, target, evidence, here, plan, index=index, norm=norm, point=point, seed=seed
             )
+            _draw(run, target, evidence, here, plan, index=index, norm=norm, point=point)
         if plan.canaries and agreed is not None and agreed.result.verdict is Verdict.PASS:
             run.caught |= canaries.of_agreement(target, here, index, plan.agreement)
         shown, judged = more(index) if more else ({}, [])
@@ -126,6 +152,33 @@ def examine(
                 verdicts=[*verdicts, *judged],
                 rmse=rmse if target.objectives[index] == "J" else None,
             )
+        )
+
+
+def _draw(
+    run: Run,
+    target: Target,
+    evidence: Evidence,
+    here: Mapping[str, Sample],
+    plan: Plan,
+    *,
+    index: int,
+    norm: float,
+    point: str,
+) -> None:
+    """Keep curves of the first point, and of those at which a check failed."""
+    failed = any(c.point == point and c.verdict is Verdict.FAIL for c in run.checks)
+    known = {curve.point for curve in run.differences}
+    if not norm > 0 or (known - {point} and not (failed and len(known) < MOST_POINTS)):
+        return
+    gradients = {name: s.gradient for name, s in here.items()}
+    if evidence.found is not None:
+        run.differences += curves.of_differences(
+            evidence.found, index, gradients, norm, point=point, tolerance=plan.tolerance
+        )
+    if evidence.lines is not None:
+        run.taylor += curves.of_remainders(
+            target, evidence.lines, index, gradients, norm, point=point, tolerance=plan.tolerance
         )
 
 

@@ -58,11 +58,7 @@ def confirm(
     along = found.along
     claimed = along.rows @ gradient
     value, u = found.value[index], found.uncertainty[index]
-    allowed = tolerance * norm * along.size
-    weighty = (along.component >= 0) & (np.abs(claimed) >= WEIGHTY * norm * along.size)
-    allowed = np.where(
-        weighty, np.minimum(allowed, RELATIVE * tolerance * np.abs(claimed)), allowed
-    )
+    allowed = allowed_error(found, claimed, norm, tolerance)
     delta = np.abs(claimed - value)
     # Along a random direction an error of the norm allowed shows as up to |ξ| times that.
     beyond = np.where(
@@ -111,6 +107,14 @@ def confirm(
         steps=(LARGEST_STEP, LARGEST_STEP / RATIO ** (PAIRS - 1)),
     )
     return result, _per_component(found, each)
+
+
+def allowed_error(found: Estimate, claimed: Array, norm: float, tolerance: float) -> Array:
+    """Error (m,) of claimed slopes along every direction up to which they pass."""
+    along = found.along
+    allowed = tolerance * norm * along.size
+    weighty = (along.component >= 0) & (np.abs(claimed) >= WEIGHTY * norm * along.size)
+    return np.where(weighty, np.minimum(allowed, RELATIVE * tolerance * np.abs(claimed)), allowed)
 
 
 def _judge(

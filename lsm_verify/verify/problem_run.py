@@ -14,6 +14,7 @@ from lsm_verify.verify import (
     differences,
     finite_difference,
     localise,
+    maps,
     operator,
     second_order,
 )
@@ -125,12 +126,16 @@ def _locate(run: Run, problem: Problem, target: Target, before: int) -> None:
     if not failed:
         return
     with run.timed("localisation"):
-        location = _by_states(problem, target) or _by_time(problem, run, run.checks[failed[0]])
+        location = _by_states(problem, target, run)
+        location = location or _by_time(problem, run, run.checks[failed[0]])
     run.checks[failed[0]] = replace(run.checks[failed[0]], location=location)
 
 
-def _by_states(problem: Problem, target: Target) -> Location | None:
-    """First step and node, going backward in time, at which two routes' states part."""
+def _by_states(problem: Problem, target: Target, run: Run) -> Location | None:
+    """First step and node, going backward in time, at which two routes' states part.
+
+    The states are mapped, too: a problem is asked for them only where its gradient is wrong.
+    """
     if len(problem.states) < 2:
         return None
     a, b = list(problem.states)[:2]
@@ -144,10 +149,12 @@ def _by_states(problem: Problem, target: Target) -> Location | None:
     spread = np.hypot(*(each[1:].std(axis=0, ddof=1) for each in states))
     spread = spread + np.finfo(float).eps * np.max(np.abs(states[0][0]))
     found = localise.first_divergence(states[0][0], states[1][0], spread, backward=True)
+    pair = [states[0][0], states[1][0]]
     if found is None:
+        run.maps += maps.of_states(pair, (a, b), None, point=POINT)
         return None
     step, node = found
-    return Location(
+    location = Location(
         step=step,
         node=node,
         term="unknown",
@@ -157,6 +164,8 @@ def _by_states(problem: Problem, target: Target) -> Location | None:
             f"{b} part here first; terms are known for our own model only"
         ),
     )
+    run.maps += maps.of_states(pair, (a, b), location, point=POINT)
+    return location
 
 
 def _by_time(problem: Problem, run: Run, result: CheckResult) -> Location:

@@ -13,7 +13,7 @@ from lsm_verify.cases import Case
 from lsm_verify.cases.serial import case_from_json, read_case
 from lsm_verify.errors import InputError
 from lsm_verify.verify.problem import Problem
-from lsm_verify.verify.result import SCHEMA_VERSION, Options, Report
+from lsm_verify.verify.result import READABLE, Options, Report
 from lsm_verify.verify.run import JACOBI_TOLERANCE, default_points, default_tolerance
 
 TYPES: dict[str, type] = {
@@ -60,10 +60,11 @@ def read(path: Path) -> Replay:
         raise InputError(
             f"{path} is neither a result of check --json nor a case; give one of them."
         )
-    if content.get("schema_version") != SCHEMA_VERSION:
+    if content.get("schema_version") not in READABLE:
         raise InputError(
-            f"{path} has schema version {content.get('schema_version')}; {SCHEMA_VERSION} is "
-            "wanted: replay it with the version that wrote it, see its provenance."
+            f"{path} has schema version {content.get('schema_version')}; "
+            f"{' or '.join(map(str, READABLE))} is wanted: replay it with the version that wrote "
+            "it, see its provenance."
         )
     options = _options(path, content["options"])
     try:

@@ -12,7 +12,12 @@ from enum import StrEnum
 from importlib import import_module
 from typing import Any
 
-SCHEMA_VERSION = 2
+from lsm_verify.verify.evidence import Evidence
+
+SCHEMA_VERSION = 3
+
+READABLE = (2, 3)
+"""Schema versions that can be read: what was added since has defaults."""
 
 
 class Verdict(StrEnum):
@@ -200,6 +205,7 @@ class Report:
 
     ``replay`` holds what is needed to ask the same again: the case itself, or the name of the
     problem. ``command`` is the line of a shell that does so; of a run in Python it is empty.
+    ``evidence`` holds what figures are drawn from.
     """
 
     case: str
@@ -214,6 +220,7 @@ class Report:
     provenance: dict[str, str]
     replay: dict[str, Any] = field(default_factory=dict)
     command: str = ""
+    evidence: Evidence = field(default_factory=Evidence)
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> dict[str, Any]:

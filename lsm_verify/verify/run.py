@@ -135,6 +135,7 @@ def verify(
         notes=tuple(run.notes),
         provenance=provenance(case.sources if isinstance(case, Case) else {}),
         replay=replay,
+        evidence=run.evidence(),
     )
 
 

@@ -175,7 +175,7 @@ def _test(
     # An error of the norm allowed may lie along the line: FAIL is beyond what it would show there.
     length = lengths(target, lines.rows[smooth])
     found = {
-        name: [_remainder(lines, index, k, g) for k in smooth] for name, g in gradients.items()
+        name: [along_line(lines, index, k, g) for k in smooth] for name, g in gradients.items()
     }
     verdicts = {
         name: [
@@ -236,7 +236,8 @@ def _structured(target: Target, lines: Lines, index: int, k: int) -> bool:
     return finer(target, lines.rows[k], index, float(lines.noise[index, k]), change)
 
 
-def _remainder(lines: Lines, index: int, k: int, gradient: Array) -> Remainder:
+def along_line(lines: Lines, index: int, k: int, gradient: Array) -> Remainder:
+    """Evaluate the odd remainder of a claimed gradient along one line."""
     steps, plus, minus = lines.ladders[k]
     slope = float(lines.rows[k] @ gradient)
     return remainder(steps, plus[index], minus[index], slope, float(lines.noise[index, k]))
