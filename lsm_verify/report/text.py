@@ -61,6 +61,11 @@ def replayed(report: Report) -> str:
     return f"replay with: {report.command}"
 
 
+def verdict_words(report: Report) -> str:
+    """Say after the verdict what was certified, or what is wrong and where."""
+    return verdict_line(report).plain.removeprefix(str(report.verdict)).strip()
+
+
 def verdict_line(report: Report) -> Text:
     """Overall verdict in one line: what was certified, or what is wrong and where."""
     text = Text(str(report.verdict), style=COLOURS[report.verdict])
@@ -191,15 +196,7 @@ def check_table(checks: Iterable[CheckResult], *, verbose: bool, wide: bool) -> 
     for name in ("check", "where", "worst", "error ≤", "sees ≥", "verdict"):
         if wide or name != "sees ≥":
             table.add_column(name, no_wrap=name not in ("check", "where"))
-    groups: dict[tuple[str, ...], list[CheckResult]] = {}
-    for check in checks:
-        if check.covered:
-            continue
-        key: tuple[str, ...] = (check.check, check.objective, check.verdict, check.statistic)
-        if verbose or check.verdict is not Verdict.PASS:
-            key = (*key, check.point, check.subject)
-        groups.setdefault(key, []).append(check)
-    for group in groups.values():
+    for group in grouped(checks, verbose=verbose):
         worst = max(group, key=lambda c: c.value)
         points = list(dict.fromkeys(c.point for c in group))
         cells: list[str | Text] = [
@@ -215,6 +212,22 @@ def check_table(checks: Iterable[CheckResult], *, verbose: bool, wide: bool) -> 
             cells.insert(4, _number(seen))
         table.add_row(*cells)
     return table
+
+
+def grouped(checks: Iterable[CheckResult], *, verbose: bool) -> list[list[CheckResult]]:
+    """Put together the same check with the same verdict at several points, unless ``verbose``.
+
+    Those that another check covers are left out.
+    """
+    groups: dict[tuple[str, ...], list[CheckResult]] = {}
+    for check in checks:
+        if check.covered:
+            continue
+        key: tuple[str, ...] = (check.check, check.objective, check.verdict, check.statistic)
+        if verbose or check.verdict is not Verdict.PASS:
+            key = (*key, check.point, check.subject)
+        groups.setdefault(key, []).append(check)
+    return list(groups.values())
 
 
 def detail(check: CheckResult) -> str:

@@ -114,9 +114,10 @@ def of_remainders(
     point: str,
     tolerance: float,
 ) -> list[TaylorCurve]:
-    """Remainders of the first gradient and of the one whose rates are farthest from three."""
+    """Remainders of the first gradient, and of the worst one whose rate is not that of a right."""
     off = {name: _off(lines, index, gradient) for name, gradient in gradients.items()}
-    names = [next(iter(off)), max(off, key=lambda name: float(np.max(off[name])))]
+    first, worst = next(iter(off)), max(off, key=lambda name: float(np.max(off[name])))
+    names = [first, worst] if float(np.max(off[worst])) > taylor.WIDTH else [first]
     allowed = tolerance * norm * lengths(target, lines.rows)
     curves = []
     for name in dict.fromkeys(names):
