@@ -29,9 +29,7 @@ def of_selftest(content: Mapping[str, Any]) -> tuple[str, list[Table]]:
     )
     rows = []
     for m in mutants:
-        signs = [
-            Cell("×" if c in m["killed_by"] else "·" if c in m["ran"] else "") for c in checks
-        ]
+        signs = [Cell("×" if c in m["killed_by"] else "·" if c in m["ran"] else "") for c in checks]
         place = {True: "right", False: "wrong", None: ""}[m["location_right"]]
         rows.append((Cell(m["name"], below=m["location"] or ""), *signs, Cell(place)))
     matrix = Table(
@@ -121,10 +119,8 @@ def of_claims(content: Mapping[str, Any]) -> tuple[str, list[Table]]:
     return words, [Table("Claims of the paper and what became of them", heads, tuple(rows))]
 
 
-def _list(what: str, content: Mapping[str, Any], key: str) -> list[Any]:
+def _list(what: str, content: Any, key: str) -> list[Any]:
     found = content.get(key) if isinstance(content, Mapping) else None
     if not isinstance(found, Iterable) or isinstance(found, str):
         raise InputError(f"{what} has no {key}; give what its command writes with --json.")
     return list(found)
-
-

@@ -1,7 +1,7 @@
 """Figures of a report: from what its evidence holds to matplotlib figures, one panel each.
 
 Panels of one size stand side by side on a screen and below each other on a phone. Series differ in
-marker or dash as well as in colour (Okabe and Ito's, told apart by readers who see no red or green).
+marker or dash as well as in colour (Okabe and Ito's, told apart without seeing red or green).
 """
 
 from __future__ import annotations
@@ -28,13 +28,15 @@ MARKERS = "osD^"
 PANEL = (3.7, 2.9)
 """Width and height of a panel [inch]."""
 
-PLACE = (0.165, 0.34, 0.805, 0.575)
+Rectangle = tuple[float, float, float, float]
+
+PLACE: Rectangle = (0.165, 0.34, 0.805, 0.575)
 """Axes in a panel: left, bottom, width, height. Fixed, so that panels line up; it also saves half
 of the time that a layout takes."""
 
-BAR = (0.815, 0.17, 0.025, 0.745)
-WITH_BAR = (0.165, 0.17, 0.625, 0.745)
-WITHOUT_LEGEND = (0.165, 0.17, 0.805, 0.745)
+BAR: Rectangle = (0.815, 0.17, 0.025, 0.745)
+WITH_BAR: Rectangle = (0.165, 0.17, 0.625, 0.745)
+WITHOUT_LEGEND: Rectangle = (0.165, 0.17, 0.805, 0.745)
 
 DECADES = 6
 """Decades of a map's logarithmic scale: what is smaller is drawn as zero."""
@@ -55,7 +57,7 @@ def style() -> Iterator[None]:
     """Draw small, in ink, on nothing, and take no name for mathematics."""
     import matplotlib as mpl
 
-    settings: dict[str, Any] = {
+    settings: Any = {
         "font.size": 8,
         "axes.titlesize": 8.5,
         "legend.fontsize": 7,
@@ -122,7 +124,9 @@ def remainders(curves: Sequence[TaylorCurve]) -> Panel:
     seen = [c for c in curves if c.rate is not None]
     rates = ", ".join(f"{c.rate:.3f}" for c in seen) or "none above the noise"
     window = f"; window {seen[0].window[0]:.2g} to {seen[0].window[-1]:.2g}" if seen else ""
-    caption = f"Odd Taylor remainder of {title}. Rates: {rates}{window} (a right gradient: {ORDER:g})."
+    caption = (
+        f"Odd Taylor remainder of {title}. Rates: {rates}{window} (a right gradient: {ORDER:g})."
+    )
     alt = (
         f"{caption} Logarithmic axes; steps from {h[0]:.2g} to {h[-1]:.2g}; noise of the objective "
         f"{noise:.1e}."
@@ -138,9 +142,9 @@ def differences(curve: DifferenceCurve) -> Panel:
     h, unit = np.array(curve.steps), curve.norm
     slopes = np.array(curve.slopes, dtype=np.float64)
     off = {n: abs(g - curve.estimate) for n, g in curve.claimed.items()}
-    first, worst = next(iter(off)), max(off, key=lambda name: off[name])
-    apart = off[worst] > off[first] + curve.uncertainty
-    for k, name in enumerate(dict.fromkeys((first, worst) if apart else (first,))):
+    best, worst = (least(off, key=lambda name: off[name]) for least in (min, max))
+    apart = off[worst] > off[best] + curve.uncertainty
+    for k, name in enumerate((best, worst) if apart else (next(iter(off)),)):
         error = np.abs(slopes - curve.claimed[name]) / unit
         axes.loglog(
             h,
@@ -189,7 +193,8 @@ def state_map(found: StateMap) -> Panel:
         np.array(found.states), y, values, norm=norm, cmap=colours, rasterized=True
     )
     bar = figure.colorbar(mesh, cax=figure.add_axes(BAR))
-    bar.solids.set_rasterized(True)
+    if bar.solids is not None:
+        bar.solids.set_rasterized(True)
     ends = [-most, 0, most] if not compared else [most * 10.0**-DECADES, most]
     bar.set_ticks(ends, labels=[f"{end:.1e}" if end else "0" for end in ends])
     bar.minorticks_off()
@@ -247,7 +252,7 @@ def energy(curve: EnergyCurve) -> Panel:
     worst = float(np.max(np.abs(ratio), initial=0.0))
     caption = (
         f"Energy budget of model {curve.model} at {curve.point}: largest residual {worst:.2g} ε "
-        f"Σ|terms| of a step, limit {curve.limit:g} (dashed); on average {curve.residual:.1e} W m⁻²."
+        f"Σ|terms| of a step, limit {curve.limit:g} (dashed); mean {curve.residual:.1e} W m⁻²."
     )
     return Panel("energy", figure, caption, f"{caption} A curve over the time steps.")
 
@@ -261,7 +266,7 @@ def symbol_of(name: str, component: tuple[int, ...] = (), direction: int | None 
     return f"{symbol}[{','.join(map(str, component))}]" if component else symbol
 
 
-def _axes(place: tuple[float, ...] = PLACE) -> tuple[Figure, Any]:
+def _axes(place: Rectangle = PLACE) -> tuple[Figure, Any]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=PANEL)
@@ -275,9 +280,7 @@ def _legend(figure: Figure, axes: Any) -> None:
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(LogLocator(numticks=6))
     axes.minorticks_off()
-    figure.legend(
-        loc="lower center", ncols=2, handlelength=2.0, columnspacing=1.2, borderpad=0.1
-    )
+    figure.legend(loc="lower center", ncols=2, handlelength=2.0, columnspacing=1.2, borderpad=0.1)
 
 
 def _positive(values: Any) -> Any:

@@ -45,7 +45,7 @@ def facts(report: Report) -> list[Fact]:
         found = [Fact("What", verdict_words(report))]
     else:
         found = _what(check) + _where(report, check) + _by_how_much(report, check)
-    return [*found, *_replay(report)]
+    return [*found, Fact("Checks", counted(report)), *_replay(report)]
 
 
 def worst(report: Report) -> CheckResult | None:
@@ -87,20 +87,8 @@ def _where(report: Report, check: CheckResult) -> list[Fact]:
     bad = [c for c in report.checks if c.verdict is report.verdict and not c.covered]
     located = next((c.location for c in bad if c.location is not None), None)
     found = []
-    if located is None:
-        found.append(Fact("Where", check.point))
-    else:
-        place = [
-            f"{name} {value}"
-            for name, value in (("step", located.step), ("node", located.node))
-            if value is not None
-        ]
-        if located.term not in ("", "unknown"):
-            place.append(f"term {located.term}")
-        if located.route:
-            place.append(f"route {located.route}")
-        found.append(Fact("Where", ", ".join([check.point, *place])))
-        found.append(Fact("", located.sentence))
+    where = check.point if located is None else f"{check.point}: {located.sentence}"
+    found.append(Fact("Where", where))
     names = list(dict.fromkeys(name for c in bad for name in c.parameters))
     more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
     if names:
@@ -130,10 +118,10 @@ def _row(report: Report, check: CheckResult) -> GradientRow | None:
 
 
 def _apart(row: GradientRow) -> float:
+    """Return how far the largest of a derivative's values is from the least, times its scale."""
     values = list(row.gradients.values())
     values += [] if row.finite_difference is None else [row.finite_difference]
-    size = max(map(abs, values), default=0.0)
-    return (max(values) - min(values)) / size if size > 0 else 0.0
+    return (max(values) - min(values)) * row.scale if values else 0.0
 
 
 def _values(row: GradientRow, check: CheckResult) -> str:
@@ -155,7 +143,10 @@ def _values(row: GradientRow, check: CheckResult) -> str:
 def _replay(report: Report, name: str = "Replay with") -> list[Fact]:
     if report.command:
         return [Fact(name, report.command, code=True)]
-    return [Fact(name, f"verify(…, seed={report.options.seed}) in Python", code=True)]
+    asked = [report.replay.get("kind", "case"), f"seed={report.options.seed}"]
+    asked += ["fast=True"] if report.options.fast else []
+    asked += [f"routes={list(report.options.routes)}"] if report.options.named else []
+    return [Fact(name, f"lsm_verify.verify({', '.join(asked)})", code=True)]
 
 
 def details(report: Report) -> list[str]:

@@ -104,12 +104,9 @@ def render(
         lstrip_blocks=True,
     )
     style = resources.files("lsm_verify.report").joinpath("templates", "report.css")
-    sections = [
-        *_found(report),
-        *_figures(report),
-        *_beside(selftest, benchmarks, calibration, claims),
-        *_last(report),
-    ]
+    # First what may be refused: figures take seconds.
+    others = _beside(selftest, benchmarks, calibration, claims)
+    sections = [*_found(report), *_figures(report), *others, *_last(report)]
     return environment.get_template("report.html").render(
         report=report,
         style=Markup(style.read_text(encoding="utf-8")),

@@ -40,7 +40,7 @@ def inline(figure: Figure, name: str, alt: str) -> str:
             format="svg",
             dpi=RESOLUTION,
             transparent=True,
-            metadata={key: None for key in ("Date", "Creator", "Format", "Type")},
+            metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")),
         )
     text = buffer.getvalue()
     text = text[text.index("<svg") :].strip()

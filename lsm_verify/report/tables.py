@@ -63,7 +63,7 @@ CHECK_HEADS = (
 
 
 def of_checks(report: Report) -> list[Table]:
-    """A summary, the bad ones first; and every check by itself."""
+    """Return a summary, the bad ones first, and every check by itself."""
     groups = sorted(
         grouped(report.checks, verbose=False),
         key=lambda group: (WORST_FIRST.index(group[0].verdict), not group[0].primary),

@@ -121,8 +121,8 @@ def of_remainders(
     allowed = tolerance * norm * lengths(target, lines.rows)
     curves = []
     for name in dict.fromkeys(names):
-        worst = np.argsort(-off[name], kind="stable")[:MOST_DIRECTIONS]
-        for k in sorted(worst.tolist()):
+        shown = np.argsort(-off[name], kind="stable")[:MOST_DIRECTIONS]
+        for k in sorted(shown.tolist()):
             steps, plus, minus = lines.ladders[k]
             slope = float(lines.rows[k] @ gradients[name])
             found = taylor.along_line(lines, index, k, gradients[name])

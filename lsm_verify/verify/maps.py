@@ -14,6 +14,7 @@ from lsm_verify.routes import MODELS
 from lsm_verify.routes.route import Route
 from lsm_verify.verify.evidence import MOST_NODES, MOST_STEPS, StateMap, edges, reduced, rounded
 from lsm_verify.verify.result import Location
+from lsm_verify.verify.terms import EPSILON, LIMIT
 
 HAND = "adjoint"
 """The route whose adjoint states are shown."""
@@ -56,18 +57,28 @@ def of_disagreement(
     """Map the difference of all states that two routes share, with the first divergence."""
     alone = replace(inputs, objectives=(inputs.objectives[index],))
     found = []
+    marked = location is not None
     if a.model != b.model:
-        found.append(_map(alone, "temperature", (a, b), point))
+        states = [_states(alone, "temperature", route) for route in (a, b)]
+        here = marked and _differ(*states)
+        found.append((_map(alone, "temperature", (a, b), point), here))
+        marked = marked and not here  # the adjoints of different temperatures are no evidence
     if a.adjoint_states is not None and b.adjoint_states is not None:
-        found.append(_map(alone, "adjoint", (a, b), point))
+        found.append((_map(alone, "adjoint", (a, b), point), marked))
     if a.tangent_states is not None and b.tangent_states is not None:
-        found.append(_map(alone, "tangent", (a, b), point))
-    if location is None:
-        return found
+        found.append((_map(alone, "tangent", (a, b), point), marked))
     return [
         replace(m, step=location.step, node=location.node, sentence=location.sentence)
-        for m in found
+        if here and location is not None
+        else m
+        for m, here in found
     ]
+
+
+def _differ(a: Array, b: Array) -> bool:
+    """Whether temperatures differ by more than round-off: the limit that locates an error."""
+    with np.errstate(invalid="ignore"):
+        return not bool(np.max(np.abs(a - b)) <= LIMIT * EPSILON * np.max(np.abs(a)))
 
 
 def of_states(
