@@ -199,10 +199,10 @@ def state_map(found: StateMap) -> Panel:
     bar.set_ticks(ends, labels=[f"{end:.1e}" if end else "0" for end in ends])
     bar.minorticks_off()
     axes.set_ylim(y[-1], y[0])
-    what = {"adjoint": "Λ", "tangent": "δT", "temperature": "T"}[found.kind]
+    what = {"adjoint": "Λ", "tangent": "dT", "temperature": "T"}[found.kind]
     name = " − ".join(found.routes)
     of = f" of {found.objective}" if found.objective else ""
-    title = f"|{what}|: {name}" if compared else f"{what}{of}: {name}"
+    title = f"|Δ{what}|: {name}" if compared else f"{what}{of}: {name}"
     axes.set(xlabel="state (time step)", ylabel="depth [m]" if deep else "node", title=title)
     mark = _mark(axes, found, y)
     kind = {
@@ -217,7 +217,7 @@ def state_map(found: StateMap) -> Panel:
         same = f"by at most {most:.1e}{unit}" if np.any(seen > 0) else "nowhere"
         caption = (
             f"{kind}{of} at {found.point}: where {found.routes[0]} and {found.routes[1]} differ, "
-            f"{same}; blank: equal, or less than a millionth of that.{mark}"
+            f"{same}; blank: the same bits, darkest: a millionth of that or less.{mark}"
         )
     return Panel("map", figure, caption, f"{caption} A map, time to the right, depth downward.")
 
@@ -234,7 +234,7 @@ def _mark(axes: Any, found: StateMap, y: Any) -> str:
         here = (y[block - 1] + y[block]) / 2
         axes.plot(x, here, "o", ms=11, mfc="none", mec=INK, mew=2.6, clip_on=False)
         axes.plot(x, here, "o", ms=11, mfc="none", mec=SERIES[1], mew=1.5, clip_on=False)
-    return f" Marked: the first divergence. {found.sentence}."
+    return f" Marked: the first divergence, {found.sentence}."
 
 
 def energy(curve: EnergyCurve) -> Panel:
@@ -275,12 +275,19 @@ def _axes(place: Rectangle = PLACE) -> tuple[Figure, Any]:
 
 def _legend(figure: Figure, axes: Any) -> None:
     """Put the legend below, thin the ticks out, mark no minor ones."""
-    from matplotlib.ticker import LogLocator
+    from matplotlib.ticker import FuncFormatter, LogLocator
 
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(LogLocator(numticks=6))
+        axis.set_major_formatter(FuncFormatter(_power))
     axes.minorticks_off()
     figure.legend(loc="lower center", ncols=2, handlelength=2.0, columnspacing=1.2, borderpad=0.1)
+
+
+def _power(value: float, place: int = 0) -> str:
+    """Write a power of ten in plain text: matplotlib's own is mathematics, set ten times slower."""
+    exponent = str(round(np.log10(value))) if value > 0 else "0"
+    return "10" + exponent.translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def _positive(values: Any) -> Any:

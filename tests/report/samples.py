@@ -16,6 +16,7 @@ from lsm_reference import adjoint
 from lsm_verify import Problem, Report, calibrate, load_case, verify
 from lsm_verify.mutants.workloads import small_twin
 from lsm_verify.report.first_screen import worst
+from lsm_verify.report.html import render
 from lsm_verify.verify.result import Verdict
 from tests.planting import Planter
 
@@ -47,6 +48,13 @@ def everything() -> dict[str, tuple[Report, dict[str, Any]]]:
     }
     assert {name: report.verdict for name, (report, _) in found.items()} == VERDICTS
     return found
+
+
+@cache
+def page(name: str) -> str:
+    """Return the page of one of them."""
+    report, beside = everything()[name]
+    return render(report, **beside)
 
 
 def planted() -> Report:

@@ -49,9 +49,9 @@ def pages(tmp_path_factory):
     """One page for each verdict, and one with all that may stand beside a report."""
     folder = tmp_path_factory.mktemp("pages")
     paths = {}
-    for name, (report, beside) in samples.everything().items():
+    for name in samples.NAMES:
         paths[name] = folder / f"{name}.html"
-        paths[name].write_text(render(report, **beside), encoding="utf-8")
+        paths[name].write_text(samples.page(name), encoding="utf-8")
     return paths
 
 
