@@ -183,7 +183,8 @@ def _row(
 
 def _beside(values: Sequence[float], unit: float) -> list[Cell]:
     """Values by route; below each but the first how far it is from the first."""
-    cells = [Cell(f"{values[0]:.{DIGITS - 1}e}", below="first route", number=True)]
+    below = "first route" if len(values) > 1 else ""
+    cells = [Cell(f"{values[0]:.{DIGITS - 1}e}", below=below, number=True)]
     for value in values[1:]:
         off = abs(value - values[0]) / unit if unit > 0 else abs(value - values[0])
         below = "same bits" if value == values[0] else f"off by {off:.1e}"
