@@ -87,10 +87,12 @@ def panels(report: Report) -> dict[str, list[Panel]]:
         groups: dict[tuple[str, str, str], list[TaylorCurve]] = {}
         for curve in evidence.taylor:
             groups.setdefault((curve.point, curve.objective, curve.route), []).append(curve)
-        drawn["taylor"] = [remainders(group) for group in groups.values()]
-        drawn["differences"] = [differences(curve) for curve in evidence.differences]
-        drawn["maps"] = [state_map(each) for each in evidence.maps]
-        drawn["energy"] = [energy(curve) for curve in evidence.energy]
+        # A model may have no number along a ladder, or an infinite one: it has no place on an axis.
+        with np.errstate(all="ignore"):
+            drawn["taylor"] = [remainders(group) for group in groups.values()]
+            drawn["differences"] = [differences(curve) for curve in evidence.differences]
+            drawn["maps"] = [state_map(each) for each in evidence.maps]
+            drawn["energy"] = [energy(curve) for curve in evidence.energy]
     return drawn
 
 
@@ -112,12 +114,12 @@ def remainders(curves: Sequence[TaylorCurve]) -> Panel:
     h = np.array(first.steps)
     tops = [np.nanmax(_positive(np.array(c.remainder)), initial=0.0) for c in curves]
     noise = max(curve.noise for curve in curves)
-    if noise > 0:
+    if 0 < noise < np.inf:
         axes.axhspan(noise / 1e3, ABOVE_NOISE * noise, color=FAINT, alpha=0.25, lw=0)
         axes.axhline(noise, color=FAINT, ls=":", label="noise; band: 30 times")
     allowed = min(curve.allowed for curve in curves)
-    axes.loglog(h, 2 * h * allowed, color=INK, ls="--", lw=0.8, label="error allowed")
-    if max(tops) > 0 and noise > 0:
+    axes.loglog(h, _positive(2 * h * allowed), color=INK, ls="--", lw=0.8, label="error allowed")
+    if max(tops) > 0 and 0 < noise < np.inf:
         axes.set_ylim(noise / 30, 30 * max(tops))
     axes.set(xlabel="step h", ylabel="|J(p+hv) − J(p−hv) − 2h⟨g,v⟩|", title=title)
     _legend(figure, axes)
@@ -139,7 +141,7 @@ def differences(curve: DifferenceCurve) -> Panel:
     figure, axes = _axes()
     symbol = symbol_of(curve.parameter, curve.component, curve.direction)
     title = f"∂{curve.objective}/∂{symbol} at {curve.point}"
-    h, unit = np.array(curve.steps), curve.norm
+    h, unit = np.array(curve.steps), np.float64(curve.norm)
     slopes = np.array(curve.slopes, dtype=np.float64)
     off = {n: abs(g - curve.estimate) for n, g in curve.claimed.items()}
     best, worst = (least(off, key=lambda name: off[name]) for least in (min, max))
@@ -293,4 +295,4 @@ def _power(value: float, place: int = 0) -> str:
 def _positive(values: Any) -> Any:
     """Leave out of a logarithmic axis what has no place on it."""
     with np.errstate(invalid="ignore"):
-        return np.where(values > 0, values, np.nan)
+        return np.where((values > 0) & np.isfinite(values), values, np.nan)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from dataclasses import replace
@@ -152,3 +153,30 @@ def test_a_mark_stands_where_the_routes_part():
     marked = [m for m in report.evidence.maps if m.step is not None]
     assert [(m.kind, m.step, m.node) for m in marked] == [("adjoint", 19, 0)]
     assert "Marked: the first divergence" in state_map(marked[0]).caption
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, 0.0])
+def test_evidence_that_is_no_number_is_drawn_as_nothing(value):
+    """A model may give no number along a ladder; `null` in a file is read back as not-a-number."""
+    found = samples.everything()["fail"][0].evidence
+    other = samples.everything()["user"][0].evidence
+
+    def spoilt(entry):
+        changes = {}
+        for name, kept in vars(entry).items():
+            if isinstance(kept, float):
+                changes[name] = value
+            elif name in ("slopes", "remainder", "ratio"):
+                changes[name] = (value,) * len(kept)
+            elif name == "values":
+                changes[name] = tuple((value,) * len(row) for row in kept)
+        return replace(entry, **changes)
+
+    evidence = Evidence(
+        tuple(map(spoilt, other.taylor)),
+        tuple(map(spoilt, other.differences)),
+        tuple(map(spoilt, found.maps)),
+        tuple(map(spoilt, found.energy)),
+    )
+    report = replace(samples.everything()["fail"][0], evidence=evidence)
+    assert Page(render(report)).tags["figure"] == samples.panels(report) > 5
