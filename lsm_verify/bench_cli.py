@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lsm_verify import usage
 from lsm_verify.errors import InputError
-from lsm_verify.terminal import page_of, print_text, progress, warn
+from lsm_verify.terminal import page_of, print_text, progress, warn, working
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from lsm_verify.bench.session import Command
-
-app = typer.Typer(no_args_is_help=True, help="Time the kernels and their peers.")
 
 MarkdownFile = Annotated[
     Path | None, typer.Option("--markdown", metavar="FILE", help="Write tables as Markdown.")
@@ -27,7 +26,6 @@ FigureFile = Annotated[
 ]
 
 
-@app.command()
 def run(
     select: Annotated[
         list[str] | None,
@@ -72,7 +70,8 @@ def run(
     from lsm_verify.bench import run as running
 
     whole = not quick and not select and device == "cpu"
-    found = running.run(rows, output, quick=quick, first_calls=whole)
+    with working("bench run", moving=False) as announce:
+        found = running.run(rows, output, quick=quick, first_calls=whole, announce=announce)
     if found.document is not None:
         _write(found.document, markdown, figure)
         _show(found.document)
@@ -87,7 +86,6 @@ def run(
     raise typer.Exit(found.exit_code)
 
 
-@app.command()
 def show(
     result: Annotated[Path, typer.Argument(metavar="RESULT.json", help="Of bench run.")],
     markdown: MarkdownFile = None,
@@ -107,7 +105,6 @@ def show(
         warn("the run was interrupted: rows are missing.")
 
 
-@app.command()
 def compare(
     base: Annotated[
         str,
@@ -176,7 +173,8 @@ def compare(
     if len({path.absolute() for path in outputs}) < len(outputs):
         raise InputError("--output, --bencher and --json name one file twice; give each its own.")
     design = Design(blocks, max(blocks, most_blocks), minimum_effect, significance, seed)
-    found = comparing.compare(base, run=_command(command), design=design, announce=progress)
+    with working("bench compare", moving=False) as announce:
+        found = comparing.compare(base, run=_command(command), design=design, announce=announce)
     contents = {output: found.measured, bencher: found.metrics, json: found.to_json()}
     for target, content in contents.items():
         if target is not None and (found.measured or target == json):
@@ -186,7 +184,6 @@ def compare(
     raise typer.Exit(found.exit_code)
 
 
-@app.command()
 def history(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of kept results.")],
     add: Annotated[
@@ -223,6 +220,15 @@ def history(
         progress(f"wrote {markdown}")
     else:
         print_text(table + "\n")
+
+
+app = usage.group(
+    "Time the kernels and their peers.",
+    "lsm-verify bench run --quick",
+    "lsm-verify bench compare main",
+)
+for function in (run, show, compare, history):
+    usage.command(app, function)
 
 
 def _command(line: str | None) -> Command:

@@ -44,6 +44,10 @@ KEYS: dict[str, tuple[Any, str]] = {
     "interpolate-gaps": (int, "longest gap of a tower's forcing to fill, in half-hours"),
     "json": (Path, "result as JSON"),
     "junit": (Path, "result as JUnit XML"),
+    "html": (Path, "result as one page"),
+    "markdown": (Path, "summary in Markdown"),
+    "latex": (Path, "tables for a paper"),
+    "output": (Path, "folder for all of these"),
     "verbose": (bool, "show every point and every check"),
 }
 """Every key: its type and what it sets; all are options of ``lsm-verify check`` too."""

@@ -43,9 +43,16 @@ class NoSolutionError(ArithmeticError):
         self.column = column
 
 
+MOST_LISTED = 20
+"""Names that an error lists; of more only the nearest are shown."""
+
+
 def unknown(what: str, given: str, known: Iterable[str]) -> InputError:
     """Error for a name that does not exist, with the nearest one suggested."""
     names = list(known)
-    near = difflib.get_close_matches(str(given), names, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(str(given), names, n=3, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    return InputError(f"unknown {what} {given!r}; known: {', '.join(names)}.{hint}")
+    listed = f"known: {', '.join(names)}"
+    if len(names) > MOST_LISTED:
+        listed = f"{len(names)} are known, {', '.join(near or names[:3])} among them"
+    return InputError(f"unknown {what} {given!r}; {listed}.{hint}")

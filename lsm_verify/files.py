@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from lsm_verify.errors import InputError
@@ -25,10 +25,50 @@ def check_writable(path: Path) -> None:
         )
     if is_folder:
         raise InputError(f"cannot write {path}: it is a folder; give a file name.")
+    if path.exists() and not path.is_file():  # a device or pipe: nothing is made beside it
+        folder = path
     if not os.access(folder, os.W_OK):
         raise InputError(
             f"cannot write {path}: no permission to write in {folder}; choose another."
         )
+    if folder.is_dir():
+        _try_to_write(path, folder)
+
+
+def check_folder(path: Path) -> None:
+    """Refuse an output folder before any work is done for it; it need not exist yet."""
+    try:
+        there = next(each for each in (path, *path.absolute().parents) if each.exists())
+        is_folder = there.is_dir()
+    except OSError as error:  # a name that is too long, say
+        raise InputError(f"cannot write {path}: {error.strerror}; choose another name.") from None
+    if not is_folder:
+        raise InputError(f"cannot write {path}: {there} is no folder; choose another.")
+    if not os.access(there, os.W_OK):
+        raise InputError(f"cannot write {path}: no permission to write in {there}; choose another.")
+    _try_to_write(path, there)
+
+
+BLOCK = 4096
+"""Bytes that a folder must take before work is done for it: the smallest file on most disks."""
+
+
+def _try_to_write(path: Path, folder: Path) -> None:
+    """Find out about what permissions do not tell: a full disk, a file system that takes no files.
+
+    The file that is tried has no name where the system allows that, so a kill leaves nothing.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+            file.write(bytes(BLOCK))
+    except OSError as error:
+        raise _cannot_write(path, error) from None
+
+
+def _cannot_write(path: Path, error: OSError) -> InputError:
+    return InputError(
+        f"cannot write {path}: {error.strerror or error}; free space or choose another place."
+    )
 
 
 @contextmanager
@@ -58,9 +98,7 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:
-        raise InputError(
-            f"cannot write {path}: {error.strerror or error}; free space or choose another place."
-        ) from error
+        raise _cannot_write(path, error) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
@@ -76,6 +114,62 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file, UTF-8, all of it or nothing."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_folder(folder: Path, contents: Mapping[str, str | bytes]) -> None:
+    """Write files into a folder, all of them or none.
+
+    They are moved in place when the last is written: a full disk changes nothing. Two processes
+    that write to one folder wait for each other, so its files belong together; if both are killed,
+    each file is still that of one of them.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if need be.
+    contents : mapping
+        Path within the folder to what the file holds.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be written.
+    """
+    try:
+        for path in {folder / name for name in contents}:
+            path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    with _alone(folder), ExitStack() as stack:
+        for name, content in contents.items():
+            temporary = stack.enter_context(replacing(folder / name))
+            temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold a lock on a folder; where the system has none for folders, go on without."""
+    handle = _locked(folder)
+    try:
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)  # and the lock with it, as does the end of the process
+
+
+def _locked(folder: Path) -> int | None:
+    try:
+        import fcntl
+
+        handle = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    except OSError:
+        os.close(handle)
+        return None
+    return handle
 
 
 def _umask() -> int:

@@ -12,7 +12,7 @@ import typer
 from lsm_verify import options
 from lsm_verify.errors import InputError
 from lsm_verify.options import CaseName, DataFolder, Gaps, Json
-from lsm_verify.terminal import page_of, print_text, progress, progress_bar, warn
+from lsm_verify.terminal import page_of, print_text, progress, progress_bar, warn, working
 
 INTERRUPTED, NOTHING = 130, 3
 
@@ -194,7 +194,8 @@ def reproduce(
         ) from None
     files.check_writable(output / "claims.md")
     began = time.monotonic()
-    found = run(data=data, quick=quick, tell=progress)
+    with working("reproduce") as announce:
+        found = run(data=data, quick=quick, tell=announce)
     about = {
         "command": "lsm-verify reproduce" + (" --quick" if quick else ""),
         "seconds": time.monotonic() - began,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lsm_verify import usage
 from lsm_verify.errors import InputError, unknown
 
 if TYPE_CHECKING:
@@ -16,7 +17,12 @@ if TYPE_CHECKING:
     from lsm_verify.observations import Series
 
 CaseName = Annotated[
-    str, typer.Argument(metavar="CASE", help="twin, twin-one-depth, phoenix or layered.")
+    str,
+    typer.Argument(
+        metavar="CASE",
+        help="twin, twin-one-depth, phoenix or layered.",
+        autocompletion=usage.cases,
+    ),
 ]
 DataFolder = Annotated[
     Path | None,

@@ -1,19 +1,16 @@
-"""Where results go: to a terminal or a log, to stderr, to files."""
+"""Where words go: a result to a terminal or a log, progress and warnings to stderr."""
 
 from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
-
-from lsm_verify.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,53 +23,100 @@ LOG_WIDTH = 120
 """Columns of a result that goes to a file or a pipe."""
 
 
-@dataclass(frozen=True)
-class Outputs:
-    """Files that a result is written to."""
-
-    json: Path | None
-    junit: Path | None
-
-    def check(self) -> None:
-        """Refuse before any work what could not be written after it."""
-        from lsm_verify import files
-
-        given = [path for path in (self.json, self.junit) if path is not None]
-        for path in given:
-            files.check_writable(path)
-        if len({path.absolute() for path in given}) < len(given):
-            raise InputError(f"--json and --junit both name {given[0]}; give two files.")
-
-    def write(self, report: Report) -> None:
-        """Write the result in every form asked for."""
-        import json
-
-        from lsm_verify import files
-        from lsm_verify.report.junit import render
-
-        if self.json is not None:
-            text = json.dumps(report.to_json(), indent=1, allow_nan=False) + "\n"
-            files.write_text(self.json, text)
-            progress(f"wrote {self.json}")
-        if self.junit is not None:
-            files.write_text(self.junit, render(report))
-            progress(f"wrote {self.junit}")
+COUNTED = re.compile(r"\b(\d+) of (\d+)\b")
+"""How an announcement says how far the work is; a bar and the time left are made of it."""
 
 
 def progress(message: str) -> None:
     """Tell a person at a terminal what is going on; logs stay quiet."""
-    if sys.stderr.isatty():
+    if _watched():
         typer.echo(message, err=True)
+
+
+def _watched() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
+def _drawn() -> bool:
+    """Whether a bar may be drawn: at a terminal, unless that is asked to stay plain."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return _watched() and not plain
+
+
+@contextmanager
+def working(what: str, *, moving: bool = True) -> Iterator[Callable[[str], None]]:
+    """Give a function that tells of the work within the block what is done now.
+
+    At a terminal it moves a bar, with the time that is left where announcements are counted ("3 of
+    7"); with NO_COLOR or TERM=dumb it prints lines; anywhere else it is quiet.
+
+    Parameters
+    ----------
+    what : str
+        What the bar is of.
+    moving : bool
+        Whether the bar is redrawn between announcements. That takes a thread, which a benchmark
+        must not have beside it.
+    """
+    if not _drawn():
+        yield progress
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.table import Column
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn(what),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
+    )
+    # A stream of its own: what is run may catch the file descriptors of this process, as pytest
+    # does, and a bar would end up among what it caught.
+    with (
+        os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding="utf-8", errors="replace") as stream,
+        Progress(
+            *columns,
+            console=Console(file=stream),
+            transient=True,
+            auto_refresh=moving,
+            redirect_stdout=False,
+        ) as bar,
+    ):
+        task = bar.add_task("", total=None)
+
+        def announce(message: str) -> None:
+            counted = COUNTED.findall(message)
+            if counted:
+                begun, total = map(int, counted[-1])
+                bar.update(task, completed=begun - 1, total=total)
+            bar.update(task, description=message)
+            if not moving:
+                bar.refresh()
+
+        yield announce
 
 
 @contextmanager
 def progress_bar(what: str) -> Iterator[Announce]:
-    """Give a callback that draws a bar with evaluations and misfit, at a terminal only.
+    """Give a callback that draws a bar with evaluations and misfit, where `working` draws one.
 
     A bar with the time left where the number of steps is known: iterations of Adam, several starts.
     One start of another method ends when it has converged, which no one knows before.
     """
-    if not sys.stderr.isatty():
+    if not _drawn():
         yield lambda told: None
         return
     from rich.console import Console

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from lsm_verify import NoSolutionError, __version__, cli, files
+from lsm_verify import NoSolutionError, __version__, check_cli, cli, files, model_cli
 
 CHEAP = ["check", "twin", "--routes", "adjoint,complex-step", "--points", "0"]
 
@@ -287,7 +287,8 @@ class TestRefusals:
         def no_work(*args, **kwargs):
             raise AssertionError("work was done for a file that cannot be written")
 
-        monkeypatch.setattr(cli, "load", no_work)
+        for module in (check_cli, model_cli):
+            monkeypatch.setattr(module, "load", no_work)
         missing = tmp_path / "no" / "x"
         assert refused(*arguments, missing) == (
             f"cannot write {missing}: the folder {missing.parent} does not exist; create it first."

@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -69,11 +69,12 @@ def run(
     *,
     quick: bool = False,
     first_calls: bool = False,
+    announce: Callable[[str], None] = lambda message: None,
 ) -> Result:
     """Time rows and write the result under a temporary name, then move it.
 
     What was measured before an interrupt is written, too. ``quick`` gives each row less time;
-    ``first_calls`` also measures what compiling costs.
+    ``first_calls`` also measures what compiling costs; ``announce`` is called before each row.
 
     Raises
     ------
@@ -92,7 +93,7 @@ def run(
 
     from lsm_verify.bench import notes, suite
 
-    plan = _Plan(rows, suite.QUICK_SECONDS if quick else suite.FULL_SECONDS)
+    plan = _Plan(rows, suite.QUICK_SECONDS if quick else suite.FULL_SECONDS, announce)
     with tempfile.TemporaryDirectory(prefix="lsm-verify-") as folder:
         target, settings = Path(folder) / "result.json", Path(folder) / "pytest.ini"
         settings.write_text(SETTINGS)
@@ -122,6 +123,7 @@ def run(
 
         if output is not None:
             _write(output, document)  # an interrupt from here on loses the first calls alone
+        announce("first calls, each in a fresh process")
         document["lsm_verify"]["start"] = start.first_calls()
     if output is not None and document is not None:
         _write(output, document)
@@ -135,10 +137,18 @@ def _write(output: Path, document: dict[str, Any]) -> None:
 class _Plan:
     """A pytest plugin that tells the suite which rows to run, for how long."""
 
-    def __init__(self, rows: Sequence[Row], seconds: float) -> None:
+    def __init__(
+        self, rows: Sequence[Row], seconds: float, announce: Callable[[str], None]
+    ) -> None:
         from lsm_verify.bench.notes import Notes
 
         self.rows, self.seconds, self.notes = rows, seconds, Notes()
+        self.announce, self.begun = announce, 0
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self.begun += 1
+        row = nodeid.partition("[")[2].rstrip("]")
+        self.announce(f"row {self.begun} of {len(self.rows)}: {row or nodeid}")
 
     def pytest_configure(self, config: Any) -> None:
         from lsm_verify.bench.notes import NOTES, ROWS, SECONDS

@@ -10,17 +10,10 @@ from lsm_verify.cases.layered import layered
 from lsm_verify.cases.phoenix import phoenix
 from lsm_verify.cases.twin import twin, twin_one_depth
 from lsm_verify.errors import unknown
+from lsm_verify.names import CASES
 from lsm_verify.validation import whole
 
 __all__ = ["CASES", "Case", "load_case"]
-
-CASES: dict[str, str] = {
-    "twin": "the paper's synthetic experiment, observed at 0 and 0.05 m",
-    "twin-one-depth": "the same, observed at 0.05 m alone",
-    "phoenix": "US-WestPhoenix flux tower, May 2012, observed at 0.05 and 0.15 m (needs data)",
-    "layered": "stretched grid, layers, variable steps, time-dependent parameters, fluxes, gaps",
-}
-"""Name to description, in the order in which they are listed."""
 
 
 def load_case(name: str, *, data: str | Path | None = None, interpolate_gaps: int = 0) -> Case:

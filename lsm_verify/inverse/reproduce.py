@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,10 @@ from lsm_verify.inverse.experiments import Experiment, Tell
 from lsm_verify.inverse.phoenix_study import study
 from lsm_verify.inverse.recovered import Recovery
 from lsm_verify.inverse.valley import Valley, valley
+
+STAGES = 10
+"""Messages of a run with the Phoenix data, beside those of Adam's lengths: two of each of the three
+cases, three of further claims, one of the study."""
 
 ON_PHOENIX = (
     ("Phoenix", "At Phoenix λ, C and h(1+1/β) are reliably estimated."),
@@ -63,8 +68,9 @@ def reproduce(
     tell : callable
         Called with what is being done.
     """
-    one, two = (experiments.run(name, tell) for name in experiments.CASES)
     counts = experiments.ITERATIONS[:2] if quick else experiments.ITERATIONS
+    tell = _counted(tell, STAGES + len(counts))
+    one, two = (experiments.run(name, tell) for name in experiments.CASES)
     biases = experiments.bias(one.case, counts, tell)
     found = [
         claims.one_depth(one, two, biases),
@@ -88,6 +94,12 @@ def reproduce(
     seen = study(None if data is None else Path(data))
     found += [field_claims.estimates(seen), field_claims.predictions(seen)]
     return _reproduction((one, two, third), in_time, found)
+
+
+def _counted(tell: Tell, stages: int) -> Tell:
+    """Say of every message which one it is."""
+    numbers = itertools.count(1)
+    return lambda message: tell(f"{message} ({next(numbers)} of {stages})")
 
 
 def _reproduction(

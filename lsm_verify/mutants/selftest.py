@@ -97,7 +97,8 @@ def choose(names: Sequence[str] | None) -> tuple[str, ...]:
         raise InputError(f"names={names!r} must be a list of names, not one; give [{names!r}].")
     for name in names:
         if not any(each.startswith(name) for each in MUTANTS):
-            raise unknown("mutant", name, MUTANTS)
+            beginnings = dict.fromkeys(each.partition(":")[0] for each in MUTANTS)
+            raise unknown("mutant", name, [*beginnings, *MUTANTS])
     return tuple(each for each in MUTANTS if each.startswith(tuple(names)))
 
 

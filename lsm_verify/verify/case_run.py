@@ -89,19 +89,23 @@ def verify_case(run: Run, case: Case, given: Mapping[str, Route]) -> dict[str, A
     published.check_tolerance(run.options.jacobi_tolerance)
     if job.wants("autograd-published"):
         published.check_applicable(case.inputs())
-    run.announce("loading and compiling")
+    points = list(_points(run, case))
+    window = job.wants("multiprecision") and not run.options.fast
+    orders = not run.options.named and not run.options.fast
+    run.stages = 1 + len(points) + window + orders
+    run.begin("loading and compiling")
     if not run.options.fast:
         job.warm_up()
-    for index, (point, values) in enumerate(_points(run, case)):
-        run.announce(f"{point}: {', '.join(route.name for route in job.exact)}")
+    for index, (point, values) in enumerate(points):
+        run.begin(f"{point}: {', '.join(route.name for route in job.exact)}")
         _check_point(job, point, values, run.options.seed + 100 * index)
-    if not run.options.fast:
+    if window:
         _check_window(job)
-        if not run.options.named:
-            run.announce("order of convergence")
-            with run.timed("convergence"):
-                for model in MODELS:
-                    run.checks += convergence.convergence(model)
+    if orders:
+        run.begin("order of convergence")
+        with run.timed("convergence"):
+            for model in MODELS:
+                run.checks += convergence.convergence(model)
     if everything:
         run.notes.append(
             "autograd-published was not run (thousands of sweeps); name it with "
@@ -265,11 +269,9 @@ def _check_window(job: CaseRun) -> None:
 
     Where nothing is observed so early, the probe alone is judged, as if all states were.
     """
-    if not job.wants("multiprecision"):
-        return
     run, seed = job.run, job.run.options.seed
     steps = min(WINDOW, job.case.forcing.steps)
-    run.announce(f"multiprecision on the first {steps} steps")
+    run.begin(f"multiprecision on the first {steps} steps")
     inputs = job.case.inputs().window(steps)
     observed = any(np.any(s.weights > 0) for s in inputs.series)
     probe = Objective("probe", probe_weights(inputs, seed, everywhere=not observed))

@@ -42,6 +42,7 @@ class Run:
     """Collects the results of one run of `verify`; ``caught`` collects its canaries.
 
     ``taylor``, ``differences``, ``maps`` and ``energy`` collect what figures are drawn from.
+    ``stages`` counts the longer pieces of work that `begin` announces.
     """
 
     options: Options
@@ -56,12 +57,20 @@ class Run:
     differences: list[evidence_.DifferenceCurve] = field(default_factory=list)
     maps: list[evidence_.StateMap] = field(default_factory=list)
     energy: list[evidence_.EnergyCurve] = field(default_factory=list)
+    stages: int = 0
+    stage: int = 0
 
     def evidence(self) -> evidence_.Evidence:
         """Return what was collected for figures."""
         return evidence_.Evidence(
             tuple(self.taylor), tuple(self.differences), tuple(self.maps), tuple(self.energy)
         )
+
+    def begin(self, message: str) -> None:
+        """Announce the next of the stages that were counted beforehand."""
+        self.stage += 1
+        self.stages = max(self.stage, self.stages)
+        self.announce(f"{message} ({self.stage} of {self.stages})")
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:

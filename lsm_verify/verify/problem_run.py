@@ -54,14 +54,17 @@ def verify_problem(run: Run, problem: Problem) -> dict[str, Any]:
     if not names and not run.checks:
         run.checks.append(_nothing(problem))
         return {"kind": "problem"}
-    run.announce(f"{problem.name}: {', '.join(names)}")
+    hessian = bool(problem.hessian_products) and not run.options.fast
+    run.stages = len(names) + 2 * bool(names) + hessian
     target = of_problem(problem)
     samples = {}
     for name in names:
+        run.begin(f"gradient {name}")
         with run.timed(name):
             samples[name] = target.sample(name, seed)
     if samples:
         before = len(run.checks)
+        run.begin("differences of the objective")
         examine(
             run,
             target,
@@ -79,6 +82,7 @@ def verify_problem(run: Run, problem: Problem) -> dict[str, Any]:
         )
         _locate(run, problem, target, before)
         first = {name: s[0] for name, s in samples.items()}
+        run.begin("determinism")
         with run.timed("determinism"):
             run.checks.append(
                 determinism.determinism(target, first, point=POINT, tolerance=run.options.tolerance)
@@ -87,6 +91,7 @@ def verify_problem(run: Run, problem: Problem) -> dict[str, Any]:
         if problem.hessian_products and wrong:
             run.notes.append("Hessian products were not judged: the gradient beside them is wrong.")
         elif problem.hessian_products and not run.options.fast:
+            run.begin("Hessian products")
             with run.timed("hessian"):
                 run.checks += second_order.of_problem(
                     problem,

@@ -7,9 +7,11 @@ describes them and a test keeps the two together.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from lsm_verify.verify.evidence import Evidence
@@ -18,6 +20,9 @@ SCHEMA_VERSION = 3
 
 READABLE = (2, 3)
 """Schema versions that can be read: what was added since has defaults."""
+
+READABLE = (2,)
+"""Schema versions that `Report.from_json` reads: what was added since has defaults."""
 
 
 class Verdict(StrEnum):
@@ -226,6 +231,27 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain JSON types; numbers that JSON lacks become ``null``."""
         return _plain(asdict(self))  # type: ignore[no-any-return]
+
+    @classmethod
+    def from_json(cls, source: Mapping[str, Any] | str | Path) -> Report:
+        """Return the report that `to_json` has written.
+
+        Parameters
+        ----------
+        source : mapping, str or Path
+            What `to_json` returned, or the path of a file of ``check --json``.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be read, its version is unknown, or a field is missing, unknown or
+            of another type.
+        """
+        stored = import_module("lsm_verify.verify.stored")
+        if isinstance(source, Mapping):
+            return stored.report(source)  # type: ignore[no-any-return]
+        path = Path(source)
+        return stored.report(stored.load(path), str(path))  # type: ignore[no-any-return]
 
     def to_junit(self) -> str:
         """Return the report as JUnit XML: a testcase per check and parameter.

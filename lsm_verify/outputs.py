@@ -1,0 +1,144 @@
+"""Files that a result is written to: single ones, or a folder with all of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lsm_verify import files
+from lsm_verify.errors import InputError
+from lsm_verify.terminal import progress
+
+if TYPE_CHECKING:
+    from lsm_verify.verify.result import Report
+
+FORMS = ("json", "junit", "html", "markdown", "latex")
+"""Options of a single file; all but ``json`` are modules of `lsm_verify.report`."""
+
+REPORT = "report.html"
+
+IN_FOLDER: dict[str, str] = {
+    REPORT: "html",
+    "report.json": "json",
+    "junit.xml": "junit",
+    "summary.md": "markdown",
+    "tables.tex": "latex",
+    "methods.tex": "methods",
+    "provenance.json": "provenance",
+}
+"""File in a folder to its form."""
+
+HtmlFile = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", help="Write one page with everything.")
+]
+JunitFile = Annotated[
+    Path | None, typer.Option("--junit", metavar="FILE", help="Write the result as JUnit XML.")
+]
+MarkdownFile = Annotated[
+    Path | None, typer.Option("--markdown", metavar="FILE", help="Write a summary in Markdown.")
+]
+LatexFile = Annotated[
+    Path | None, typer.Option("--latex", metavar="FILE", help="Write tables for a paper.")
+]
+Folder = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="DIR",
+        help=f"Write all of it into a folder: {', '.join(IN_FOLDER)}, figures.",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where a result goes.
+
+    Attributes
+    ----------
+    single : mapping
+        Form (one of `FORMS`) to a file.
+    folder : Path, optional
+        Folder for all forms.
+    beside : mapping
+        Stored results of other commands, for the page: ``selftest``, ``benchmarks``, ``claims``,
+        ``calibration``.
+    """
+
+    single: Mapping[str, Path]
+    folder: Path | None = None
+    beside: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, folder: Path | None, **given: Path | None) -> Outputs:
+        """Take what options hold."""
+        return cls({form: path for form, path in given.items() if path is not None}, folder)
+
+    def __bool__(self) -> bool:
+        return bool(self.single) or self.folder is not None
+
+    @property
+    def saved(self) -> Path | None:
+        """The file that holds the result itself, if one is written."""
+        folder = None if self.folder is None else self.folder / "report.json"
+        return self.single.get("json", folder)
+
+    def check(self) -> None:
+        """Refuse before any work what could not be written after it.
+
+        Raises
+        ------
+        InputError
+            If a path cannot be written, or two options name one file.
+        """
+        by_path: dict[Path, str] = {}
+        if self.folder is not None:
+            files.check_folder(self.folder)
+            inside = {(self.folder / name).resolve(): "--output" for name in IN_FOLDER}
+            by_path |= inside
+        for form, path in self.single.items():
+            files.check_writable(path)
+            other = by_path.setdefault(path.resolve(), f"--{form}")
+            if other != f"--{form}":
+                raise InputError(f"{other} and --{form} both name {path}; give two files.")
+
+    def write(self, report: Report) -> None:
+        """Write the result in every form asked for; rendered first, so that what fails is nothing.
+
+        Raises
+        ------
+        InputError
+            If a file cannot be written; what stood under its name stays.
+        """
+        made = {form: self._render(form, report) for form in self.single}
+        everything = {} if self.folder is None else self._everything(report)
+        for form, path in self.single.items():
+            files.write_text(path, made[form])
+            progress(f"wrote {path}")
+        if self.folder is not None:
+            files.write_folder(self.folder, everything)
+
+    def _everything(self, report: Report) -> dict[str, str | bytes]:
+        found: dict[str, str | bytes] = {
+            name: self._render(form, report)
+            for name, form in IN_FOLDER.items()
+            if form == "json" or find_spec(f"lsm_verify.report.{form}")
+        }
+        if find_spec("lsm_verify.report.figures"):
+            module = import_module("lsm_verify.report.figures")
+            found |= {f"figures/{name}": data for name, data in module.files(report).items()}
+        return found
+
+    def _render(self, form: str, report: Report) -> str:
+        if form == "json":
+            return json.dumps(report.to_json(), indent=1, allow_nan=False) + "\n"
+        render: Callable[..., str] = import_module(f"lsm_verify.report.{form}").render
+        return render(report, **self.beside) if form == "html" else render(report)
