@@ -3,6 +3,8 @@ PYTHON ?= python3
 # For CPU wheels of torch: TORCH_INDEX=https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?=
 CASE ?= twin
+# Folder of the report.
+REPORT ?= build/verify
 ARGS ?=
 # Processes that share the tests.
 JOBS ?= auto
@@ -25,9 +27,9 @@ help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
 	@echo '  Options: PYTHON=python3.12  TORCH_INDEX=https://download.pytorch.org/whl/cpu  CASE=twin  ARGS="..."'
 
-verify: ## Set up .venv if need be, then prove the gradient on the twin case
+verify: ## Set up .venv if need be, then prove the gradient on the twin case; REPORT=build/verify
 	$(call set-up,data testing)
-	$(BIN)/lsm-verify check $(CASE) $(ARGS)
+	$(BIN)/lsm-verify check $(CASE) -o $(REPORT) $(ARGS)
 
 test: ## Set up .venv if need be, then run the tests
 	$(call set-up,data testing cuda)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -10,6 +12,7 @@ from types import ModuleType
 import pytest
 from hypothesis import settings
 
+from lsm_verify import cli
 from tests.planting import Planter
 
 # Other people's checkers need an extra and minutes of their own: `make peers` runs them.
@@ -64,3 +67,60 @@ def planter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Planter:
 def mutate(planter: Planter) -> Callable[..., ModuleType]:
     """Copy a module with one place of its source replaced."""
     return planter.copy
+
+
+# ---------------------------------------------------------------- the command line
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command; return its exit code, output and errors."""
+
+    def call(*arguments):
+        code = cli.run([str(a) for a in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def refused(run, tmp_path, monkeypatch):
+    """Run a command that must be refused: exit code 2, one line of error, nothing else."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+    def call(*arguments):
+        code, out, err = run(*arguments)
+        assert code == 2, err
+        assert out == ""
+        assert err.startswith("lsm-verify: ")
+        assert err.endswith("\n")
+        assert err.count("\n") == 1
+        assert "Traceback" not in err
+        assert list(folder.iterdir()) == []
+        return err.removeprefix("lsm-verify: ").rstrip("\n")
+
+    return call
+
+
+@pytest.fixture
+def command():
+    """Run the command line in an interpreter of its own."""
+
+    def call(*arguments, before=""):
+        return subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                f"{before}\nfrom lsm_verify.cli import main; main()",
+                *arguments,
+            ],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return call

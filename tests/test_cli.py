@@ -3,7 +3,6 @@ import errno
 import json
 import os
 import shlex
-import subprocess
 import sys
 from importlib import import_module
 from xml.etree import ElementTree
@@ -13,60 +12,6 @@ import pytest
 from lsm_verify import NoSolutionError, __version__, check_cli, cli, files, model_cli
 
 CHEAP = ["check", "twin", "--routes", "adjoint,complex-step", "--points", "0"]
-
-
-@pytest.fixture
-def run(capsys):
-    """Run a command; return its exit code, output and errors."""
-
-    def call(*arguments):
-        code = cli.run([str(a) for a in arguments])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
-
-
-@pytest.fixture
-def refused(run, tmp_path, monkeypatch):
-    """Run a command that must be refused: exit code 2, one line of error, nothing else."""
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-
-    def call(*arguments):
-        code, out, err = run(*arguments)
-        assert code == 2, err
-        assert out == ""
-        assert err.startswith("lsm-verify: ")
-        assert err.endswith("\n")
-        assert err.count("\n") == 1
-        assert "Traceback" not in err
-        assert list(folder.iterdir()) == []
-        return err.removeprefix("lsm-verify: ").rstrip("\n")
-
-    return call
-
-
-@pytest.fixture
-def command():
-    """Run the command line in an interpreter of its own."""
-
-    def call(*arguments, before=""):
-        return subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                f"{before}\nfrom lsm_verify.cli import main; main()",
-                *arguments,
-            ],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    return call
 
 
 class TestHelp:

@@ -21,7 +21,7 @@ SCHEMA_VERSION = 3
 READABLE = (2, 3)
 """Schema versions that can be read: what was added since has defaults."""
 
-READABLE = (2,)
+READABLE = tuple(range(2, SCHEMA_VERSION + 1))
 """Schema versions that `Report.from_json` reads: what was added since has defaults."""
 
 

@@ -96,7 +96,7 @@ def _read(kind: Any, value: Any, where: str, whole: bool) -> Any:
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         if isinstance(value, str) and value in list(kind):
             return kind(value)
-        raise InputError(str(unknown(f"value of {where}", str(value), list(kind))))
+        raise unknown(f"value of {where}", str(value), [each.value for each in kind])
     wanted, allowed = PLAIN.get(kind, ("an object" if origin is dict else str(kind), ()))
     if kind is float and value is None:
         return math.nan

@@ -1,0 +1,241 @@
+"""Where results go: single files and a folder, whole or not at all."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from lsm_verify import InputError, Report, files
+from lsm_verify.outputs import IN_FOLDER, REPORT, Outputs
+
+CHEAP = ["check", "twin", "--routes", "adjoint,complex-step", "--points", "0", "--fast"]
+
+PRESENT = [
+    n for n, form in IN_FOLDER.items() if form == "json" or find_spec(f"lsm_verify.report.{form}")
+]
+
+WRITER = """
+import sys
+from pathlib import Path
+from lsm_verify import files
+folder, size = Path(sys.argv[1]), int(sys.argv[2])
+print("ready", flush=True)
+k = 0
+while True:
+    k += 1
+    mark = f"{sys.argv[3]}{k};"
+    files.write_folder(folder, {name: mark + "x" * size + mark for name in ("a.json", "b.xml")})
+"""
+
+
+def names(folder):
+    return sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))
+
+
+@pytest.fixture
+def writer(tmp_path):
+    """Start a process that writes a folder again and again, until it is killed."""
+    started = []
+
+    def start(folder, mark, size=300_000):
+        process = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(folder), str(size), mark],
+            stdout=subprocess.PIPE, text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )  # fmt: skip
+        assert process.stdout.readline() == "ready\n"
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+class TestFolder:
+    def test_check_writes_all_forms_and_ends_with_the_path(self, run, tmp_path):
+        folder = tmp_path / "new" / "out"
+        code, out, err = run(*CHEAP, "-o", folder)
+        assert (code, err) == (0, "")
+        assert out.splitlines()[-1] == f"report: {folder / REPORT}"
+        assert set(PRESENT) <= set(names(folder))
+        assert not [p for p in folder.rglob("*") if p.name.endswith(".tmp")]
+        kept = Report.from_json(folder / "report.json")
+        assert kept.command == f"lsm-verify check --replay {folder / 'report.json'}"
+
+    def test_a_second_run_replaces_what_is_there_and_leaves_the_rest(self, run, tmp_path):
+        (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
+        (tmp_path / "junit.xml").write_text("old", encoding="utf-8")
+        assert run(*CHEAP, "-o", tmp_path)[0] == 0
+        assert (tmp_path / "mine.txt").read_text(encoding="utf-8") == "mine"
+        assert (tmp_path / "junit.xml").read_text(encoding="utf-8").startswith("<?xml")
+
+    @pytest.mark.parametrize(
+        "where", ["a file", "below a file", "no permission", "full", "a name too long"]
+    )
+    def test_is_refused_before_the_work(self, refused, tmp_path, monkeypatch, where):
+        monkeypatch.setattr("lsm_verify.check_cli.load", lambda *a: pytest.fail("work was done"))
+        path = tmp_path / "out"
+        if where in ("a file", "below a file"):
+            path.write_text("x", encoding="utf-8")
+        if where == "below a file":
+            path = path / "deeper"
+        if where == "no permission":
+            monkeypatch.setattr(files.os, "access", lambda path, mode: False)
+        if where == "full":
+            monkeypatch.setattr(files.tempfile, "TemporaryFile", full)
+        if where == "a name too long":
+            path = tmp_path / ("x" * 300)
+        message = refused(*CHEAP, "-o", path)
+        assert message.startswith(f"cannot write {path}: ")
+        assert message.endswith(
+            ("choose another.", "choose another place.", "choose another name.")
+        )
+
+    def test_two_options_that_name_one_file(self, refused, tmp_path):
+        message = refused(*CHEAP, "-o", tmp_path, "--junit", tmp_path / "junit.xml")
+        assert (
+            message == f"--output and --junit both name {tmp_path / 'junit.xml'}; give two files."
+        )
+        message = refused(*CHEAP, "--json", "x", "--markdown", "./x")
+        assert message == "--json and --markdown both name x; give two files."
+
+    def test_settings_of_the_project(self, run, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "pyproject.toml").write_text('[tool.lsm-verify]\noutput = "kept"\n')
+        assert run(*CHEAP)[0] == 0
+        assert (tmp_path / "kept" / "report.json").is_file()
+
+
+def full(*args, **kwargs):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+class TestAccidents:
+    @pytest.mark.parametrize("option", ["-o", "--junit"])
+    def test_a_disk_that_fills_up_loses_no_verdict_and_no_old_file(
+        self, run, tmp_path, monkeypatch, option
+    ):
+        for name in ("report.json", "junit.xml"):
+            (tmp_path / name).write_text("old", encoding="utf-8")
+        given = tmp_path / "junit.xml" if option == "--junit" else tmp_path
+        write = files.Path.write_bytes
+        monkeypatch.setattr(
+            files.Path,
+            "write_bytes",
+            lambda self, data: full() if "junit" in self.name else write(self, data),
+        )
+        monkeypatch.setattr(files.Path, "write_text", full)
+        code, out, err = run(*CHEAP, option, given)
+        monkeypatch.undo()
+        assert code == 2
+        assert out.splitlines()[-1].startswith("PASS  exact routes agree")
+        assert err.startswith(f"lsm-verify: cannot write {tmp_path / 'junit.xml'}: No space left")
+        assert err.count("\n") == 1
+        assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {
+            "report.json": "old",
+            "junit.xml": "old",
+        }
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="/proc is of Linux")
+    def test_a_file_system_that_takes_no_files(self, refused):
+        # /proc lets the superuser pass as permitted, and refuses every new file.
+        message = refused(*CHEAP, "-o", "/proc")
+        assert message.startswith("cannot write /proc: ")
+
+    def test_a_killed_writer_leaves_whole_files_alone(self, writer, tmp_path):
+        for k in range(5):
+            process = writer(tmp_path, f"p{k}")
+            time.sleep(0.02 * k)  # killed at another place of the work each time
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            for name in names(tmp_path):
+                assert whole((tmp_path / name).read_text(encoding="utf-8"))
+        assert names(tmp_path) == ["a.json", "b.xml"]
+
+    def test_two_writers_at_once_leave_the_files_of_one(self, writer, tmp_path):
+        one, other = writer(tmp_path, "one"), writer(tmp_path, "other")
+        end = time.monotonic() + 0.5
+        while time.monotonic() < end:
+            for name in names(tmp_path):
+                assert whole((tmp_path / name).read_text(encoding="utf-8"))
+        for process in (one, other):
+            process.kill()
+            process.wait()
+        files.write_folder(tmp_path, {"c": "locks of the killed are gone"})
+        assert names(tmp_path) == ["a.json", "b.xml", "c"]
+
+
+def whole(text):
+    """Whether a file is all that one call wrote: its mark stands at both ends."""
+    mark = text.partition(";")[0] + ";"
+    return len(mark) > 1 and text.endswith("x" + mark)
+
+
+def test_files_of_one_call_belong_together(tmp_path, monkeypatch):
+    """While one process moves its files, another waits."""
+    import fcntl
+
+    inside = []
+    replace = files.Path.replace
+
+    def slow(self, target):
+        handle = os.open(tmp_path, os.O_RDONLY)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(handle)
+        inside.append(Path(target).name)
+        return replace(self, target)
+
+    monkeypatch.setattr(files.Path, "replace", slow)
+    files.write_folder(tmp_path, {"a": "1", "figures/b": b"2"})
+    assert sorted(inside) == ["a", "b"]
+    assert (tmp_path / "figures" / "b").read_bytes() == b"2"
+
+
+def test_nothing_moves_before_all_is_written(tmp_path, monkeypatch):
+    (tmp_path / "a").write_text("old", encoding="utf-8")
+    write = files.Path.write_bytes
+    monkeypatch.setattr(
+        files.Path, "write_bytes", lambda self, d: full() if ".b" in self.name else write(self, d)
+    )
+    with pytest.raises(InputError, match=r"cannot write .*b: No space left"):
+        files.write_folder(tmp_path, {"a": "new", "b": "new"})
+    monkeypatch.undo()
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"a": "old"}
+
+
+def test_a_device_is_written_to_although_nothing_can_be_made_beside_it(monkeypatch):
+    access = os.access
+    monkeypatch.setattr(
+        files.os, "access", lambda p, mode: Path(p) != Path("/dev") and access(p, mode)
+    )
+    files.check_writable(Path("/dev/null"))
+
+
+def test_the_forms_are_those_of_the_options():
+    outputs = Outputs.of(None, json=Path("a"), html=None)
+    assert dict(outputs.single) == {"json": Path("a")}
+    assert outputs
+    assert not Outputs.of(None, json=None)
+    assert Outputs.of(Path("d")).saved == Path("d/report.json")
+    assert Outputs.of(Path("d"), json=Path("a")).saved == Path("a")
+
+
+def test_what_is_written_is_consistent(run, tmp_path):
+    assert run(*CHEAP, "--json", tmp_path / "r.json", "-o", tmp_path)[0] == 0
+    assert json.loads((tmp_path / "r.json").read_text()) == json.loads(
+        (tmp_path / "report.json").read_text()
+    )
+    before = {name: (tmp_path / name).read_bytes() for name in PRESENT}
+    assert run("report", tmp_path / "r.json", "-o", tmp_path / "again")[0] == 0
+    assert {name: (tmp_path / "again" / name).read_bytes() for name in PRESENT} == before
