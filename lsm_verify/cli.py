@@ -95,6 +95,8 @@ def run(arguments: list[str] | None = None) -> int:
         return result if isinstance(result, int) else 0
     except (InputError, NoSolutionError) as error:
         return _fail(str(error), USAGE)
+    except SystemExit as done:  # how completion ends
+        return done.code if isinstance(done.code, int) else USAGE
     except (KeyboardInterrupt, typer.Abort) as stop:
         return _fail(str(stop) or "interrupted.", INTERRUPTED)
     except Exception as error:
