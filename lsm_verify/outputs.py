@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -132,13 +133,26 @@ class Outputs:
             for name, form in IN_FOLDER.items()
             if form == "json" or find_spec(f"lsm_verify.report.{form}")
         }
-        if find_spec("lsm_verify.report.figures"):
-            module = import_module("lsm_verify.report.figures")
-            found |= {f"figures/{name}": data for name, data in module.files(report).items()}
-        return found
+        return found | _figures(report)
 
     def _render(self, form: str, report: Report) -> str:
         if form == "json":
             return json.dumps(report.to_json(), indent=1, allow_nan=False) + "\n"
         render: Callable[..., str] = import_module(f"lsm_verify.report.{form}").render
         return render(report, **self.beside) if form == "html" else render(report)
+
+
+def _figures(report: Report) -> dict[str, str | bytes]:
+    """Draw what the result holds, for print and for the screen."""
+    if not find_spec("lsm_verify.report.figures"):
+        return {}
+    module = import_module("lsm_verify.report.figures")
+    found: dict[str, str | bytes] = {}
+    with module.style():
+        for panels in module.panels(report).values():
+            for panel in panels:
+                for kind, date in (("pdf", "CreationDate"), ("svg", "Date")):
+                    file = io.BytesIO()
+                    panel.figure.savefig(file, format=kind, metadata={date: None})
+                    found[f"figures/{panel.name}.{kind}"] = file.getvalue()
+    return found

@@ -95,7 +95,7 @@ def working(what: str, *, moving: bool = True) -> Iterator[Callable[[str], None]
             redirect_stdout=False,
         ) as bar,
     ):
-        task = bar.add_task("", total=None)
+        task = bar.add_task("starting", total=None)
 
         def announce(message: str) -> None:
             counted = COUNTED.findall(message)
