@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -148,11 +149,13 @@ def _figures(report: Report) -> dict[str, str | bytes]:
         return {}
     module = import_module("lsm_verify.report.figures")
     found: dict[str, str | bytes] = {}
+    count: dict[str, int] = {}
     with module.style():
-        for panels in module.panels(report).values():
-            for panel in panels:
-                for kind, date in (("pdf", "CreationDate"), ("svg", "Date")):
-                    file = io.BytesIO()
-                    panel.figure.savefig(file, format=kind, metadata={date: None})
-                    found[f"figures/{panel.name}.{kind}"] = file.getvalue()
+        for panel in itertools.chain.from_iterable(module.panels(report).values()):
+            count[panel.name] = number = count.get(panel.name, 0) + 1
+            name = panel.name if number == 1 else f"{panel.name}-{number}"
+            for kind, date in (("pdf", "CreationDate"), ("svg", "Date")):
+                file = io.BytesIO()
+                panel.figure.savefig(file, format=kind, metadata={date: None})
+                found[f"figures/{name}.{kind}"] = file.getvalue()
     return found

@@ -1,14 +1,17 @@
 """Where results go: single files and a folder, whole or not at all."""
 
 import errno
+import html
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -141,7 +144,7 @@ class TestAccidents:
         assert out.splitlines()[-1].startswith("PASS  exact routes agree")
         assert err.startswith(f"lsm-verify: cannot write {tmp_path / 'junit.xml'}: No space left")
         assert err.count("\n") == 1
-        assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {
+        assert {p.name: p.read_text() for p in tmp_path.iterdir() if p.is_file()} == {
             "report.json": "old",
             "junit.xml": "old",
         }
@@ -239,3 +242,72 @@ def test_what_is_written_is_consistent(run, tmp_path):
     before = {name: (tmp_path / name).read_bytes() for name in PRESENT}
     assert run("report", tmp_path / "r.json", "-o", tmp_path / "again")[0] == 0
     assert {name: (tmp_path / "again" / name).read_bytes() for name in PRESENT} == before
+
+
+MODEL = """
+import lsm_verify as lv
+from scipy.optimize import rosen, rosen_der
+wrong = lv.Problem(rosen, [1.3, 0.7, 0.8], gradients={"mine": lambda x: 1.01 * rosen_der(x)})
+"""
+
+FORMS = [f for f in ("html", "junit", "markdown", "latex") if find_spec(f"lsm_verify.report.{f}")]
+MOST_HTML = 3_000_000
+"""Bytes that a page may have."""
+
+
+def plain(path):
+    """The words of a file, without its marks."""
+    if path.suffix == ".junit":
+        nodes = list(ElementTree.parse(path).iter())
+        return " ".join(word for n in nodes for word in (*n.attrib.values(), n.text or ""))
+    text = re.sub(r"<style.*?</style>|<svg.*?</svg>", "", path.read_text("utf-8"), flags=re.S)
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())
+
+
+@pytest.fixture
+def every(run, tmp_path):
+    """Run check with every form; returns its exit code, its text, the JSON and the files."""
+
+    def call(*words):
+        paths = {form: tmp_path / f"r.{form}" for form in ("json", *FORMS)}
+        options = [word for form, path in paths.items() for word in (f"--{form}", path)]
+        code, out, _ = run("check", *words, *options)
+        return code, out, json.loads(paths.pop("json").read_text(encoding="utf-8")), paths
+
+    return call
+
+
+def test_all_forms_of_a_pass_agree(every):
+    code, out, result, paths = every(*CHEAP[1:])
+    assert (code, result["verdict"]) == (0, "PASS")
+    assert "PASS" in out
+    suite = ElementTree.parse(paths["junit"]).getroot().find("testsuite")
+    assert (suite.get("failures"), suite.get("errors")) == ("0", "0")
+    values = {p.get("value") for p in suite.iter("property") if p.get("name") == "bound"}
+    assert {str(c["bound"]) for c in result["checks"] if c["bound"] is not None} <= values
+    for form in set(paths) - {"junit", "latex"}:
+        assert "PASS" in plain(paths[form]), form
+        assert "FAIL" not in plain(paths[form]), form
+    if "html" in paths:
+        assert paths["html"].stat().st_size < MOST_HTML
+
+
+def test_all_forms_of_a_failure_say_what_where_how_much_and_how_to_replay(
+    every, tmp_path, monkeypatch
+):
+    (tmp_path / "red_model.py").write_text(MODEL, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    code, out, result, paths = every("red_model:wrong", "--fast")
+    sys.modules.pop("red_model", None)
+    assert (code, result["verdict"]) == (1, "FAIL")
+    (bad,) = [c for c in result["checks"] if c["verdict"] == "FAIL"]
+    shown = {form: plain(path) for form, path in paths.items() if form != "latex"}
+    shown["terminal"] = " ".join(out[: out.index("Value and gradient")].split())
+    for form, words in shown.items():
+        for wanted in ("finite-difference", "point", "520.554", "515.4", result["command"]):
+            assert wanted in words, (form, wanted)
+    suite = ElementTree.parse(paths["junit"]).getroot().find("testsuite")
+    assert int(suite.get("failures")) >= 1
+    assert bad["parameters"] == ["x"]
