@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lsm_verify import doctor
+from lsm_verify import doctor, installation
 from lsm_verify.datasets import locate
 from lsm_verify.doctor import Diagnosis, Finding, Status
 
@@ -72,7 +72,7 @@ def test_torch_cannot_be_imported(command, tmp_path, before):
 
 
 def test_versions_out_of_bounds_and_missing_packages(quick, monkeypatch):
-    known = doctor.version
+    known = installation.version
 
     def version(name):
         if name == "pooch":
@@ -81,7 +81,7 @@ def test_versions_out_of_bounds_and_missing_packages(quick, monkeypatch):
             raise PackageNotFoundError(name)
         return "1.0" if name == "numpy" else known(name)
 
-    monkeypatch.setattr(doctor, "version", version)
+    monkeypatch.setattr(installation, "version", version)
     code, out, content = quick()
     assert code == 2
     assert found(content, "numpy")["status"] == "wrong"
@@ -96,7 +96,7 @@ def test_run_from_a_source_tree(quick, monkeypatch):
     def requires(name):
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr(doctor, "requires", requires)
+    monkeypatch.setattr(installation, "requires", requires)
     code, _, content = quick()
     assert code == 0
     assert found(content, "bounds")["status"] == "absent"
@@ -137,9 +137,9 @@ def test_a_cache_that_cannot_be_written(quick, tmp_path, monkeypatch):
 
 
 def test_a_gpu_that_is_there(monkeypatch):
-    monkeypatch.setattr(doctor, "_torch_gpu", lambda: (True, "a GPU, CUDA 12"))
-    monkeypatch.setattr(doctor, "_numba_gpu", lambda: 1 / 0)
-    one, other = doctor.gpu()
+    monkeypatch.setattr(installation, "_torch_gpu", lambda: (True, "a GPU, CUDA 12"))
+    monkeypatch.setattr(installation, "_numba_gpu", lambda: 1 / 0)
+    one, other = installation.gpu()
     assert (one.status, one.found, one.remedy) == (Status.OK, "a GPU, CUDA 12", "")
     assert other.status is Status.ABSENT
     assert other.found.startswith("ZeroDivisionError")
@@ -189,5 +189,5 @@ def test_wrong_usage(refused, words, message):
 
 def test_an_installation_keeps_its_promises_on_python():
     assert Path(doctor.__file__).is_file()
-    names = [each.name for each in doctor.versions()]
+    names = [each.name for each in installation.versions()]
     assert names[:2] == ["lsm-verify", "python"]
