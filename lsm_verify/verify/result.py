@@ -18,9 +18,6 @@ from lsm_verify.verify.evidence import Evidence
 
 SCHEMA_VERSION = 3
 
-READABLE = (2, 3)
-"""Schema versions that can be read: what was added since has defaults."""
-
 READABLE = tuple(range(2, SCHEMA_VERSION + 1))
 """Schema versions that `Report.from_json` reads: what was added since has defaults."""
 
