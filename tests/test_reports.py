@@ -147,5 +147,5 @@ def test_reproduction_of_the_paper_is_committed_with_its_page():
     assert markdown(claims, document) == (folder / "claims.md").read_text(encoding="utf-8")
     assert all((folder / name).is_file() for name in document["figures"].values())
     named = ["one depth", "two depths", "h and β", "physics", "no adjoint", "time", "Phoenix"]
-    assert [claim.name for claim in claims] == [*named, "predictions"]
+    assert [claim.name for claim in claims] == [*named, "predictions", "spread of starts"]
     assert "not judged" not in {claim.verdict for claim in claims}
