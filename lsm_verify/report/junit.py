@@ -1,21 +1,30 @@
-"""A report as JUnit XML: a test case per check, and one per parameter at every point."""
+"""A report as JUnit XML: a test case per check, and one per parameter at every point.
+
+Elements and attributes are those that the viewers of Jenkins, GitLab and GitHub's actions read,
+and ``properties`` inside of a test case, which Jenkins' and pytest's reports have too; a viewer
+that does not know them passes over them.
+"""
 
 from __future__ import annotations
 
+import re
 from xml.etree import ElementTree
 
+from lsm_verify.report.findings import RANK, headline, stops, wrong_row
 from lsm_verify.report.text import detail, replayed
 from lsm_verify.verify.result import CheckResult, GradientRow, PointResult, Report, Verdict
 
-RANK = (Verdict.FAIL, Verdict.NONSMOOTH, Verdict.INCONCLUSIVE, Verdict.PASS)
+FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that XML 1.0 cannot hold (W3C 2008, production 2), not even escaped."""
 
 
 def render(report: Report) -> str:
     """Return the XML; what fails the gate is a failure or an error, what stays open is skipped.
 
     A wrong gradient is a ``failure``; a gate that could not conclude an ``error``; a secondary
-    check that could not conclude is ``skipped`` with its reason. Their text is the command that
-    asks the same again, where it is known.
+    check that could not conclude is ``skipped`` with its reason. Their message says in one line
+    what, where and by how much; their text gives all that is known and the command that asks the
+    same again.
     """
     suite = ElementTree.Element("testsuite", name=f"lsm-verify {report.case}")
     for check in report.checks:
@@ -31,6 +40,7 @@ def render(report: Report) -> str:
     suite.set("time", f"{sum(report.seconds.values()):.3f}")
     root = ElementTree.Element("testsuites")
     root.append(suite)
+    _clean(root)
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
@@ -60,9 +70,8 @@ def _add_check(suite: ElementTree.Element, report: Report, check: CheckResult) -
     )
     if check.verdict is Verdict.PASS:
         return
-    gate = check.verdict is Verdict.FAIL or (check.primary and not check.covered)
-    tag = "failure" if check.verdict is Verdict.FAIL else "error" if gate else "skipped"
-    found = _add_outcome(case, tag, detail(check), report)
+    tag = "failure" if check.verdict is Verdict.FAIL else "error" if stops(check) else "skipped"
+    found = _add_outcome(case, tag, headline(check), detail(check), report)
     if tag != "skipped":
         found.set("type", check.verdict.value)
 
@@ -89,20 +98,17 @@ def _add_parameter(
         },
     )
     if worst.verdict is Verdict.FAIL:
-        values = ", ".join(f"{route} {value:.9g}" for route, value in worst.gradients.items())
-        text = f"the gradient by {parameter} is wrong: {values}"
-        if worst.finite_difference is None and worst.agreement_z is None:
-            text = f"a number of the gradient by {parameter} is wrong; which is not known"
-        _add_outcome(case, "failure", text, report).set("type", worst.verdict.value)
+        text = wrong_row(point, worst)
+        _add_outcome(case, "failure", text, "", report).set("type", worst.verdict.value)
 
 
 def _add_outcome(
-    case: ElementTree.Element, tag: str, message: str, report: Report
+    case: ElementTree.Element, tag: str, message: str, more: str, report: Report
 ) -> ElementTree.Element:
     """Add what a viewer shows of a test case that did not pass."""
     found = ElementTree.SubElement(case, tag, message=message)
-    if report.command:
-        found.text = replayed(report)
+    lines = [more, replayed(report) if report.command else ""]
+    found.text = "\n".join(line for line in lines if line)
     return found
 
 
@@ -118,3 +124,12 @@ def _properties(case: ElementTree.Element, values: dict[str, object]) -> None:
     box = ElementTree.SubElement(case, "properties")
     for name, value in known:
         ElementTree.SubElement(box, "property", name=name, value=str(value))
+
+
+def _clean(root: ElementTree.Element) -> None:
+    """Replace what XML cannot hold: control characters in a user's names and messages, say."""
+    for element in root.iter():
+        for name, value in element.items():
+            element.set(name, FORBIDDEN.sub("\ufffd", value))
+        if element.text:
+            element.text = FORBIDDEN.sub("\ufffd", element.text)
