@@ -54,7 +54,7 @@ def value(text: str) -> str:
 
 def _line(level: str, check: CheckResult, report: Report, place: dict[str, str], more: int) -> str:
     properties = {**place, "title": f"{check.verdict}: {check.check} of {report.case}"}
-    words = [headline(check)]
+    words = [headline(report, check)]
     if more > 0:
         words.append(f"and {more} more, see the report")
     if report.command:

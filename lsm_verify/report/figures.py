@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lsm_verify.quantities import PARAMETERS
+from lsm_verify.report.findings import symbol_of
 from lsm_verify.verify.evidence import DifferenceCurve, EnergyCurve, StateMap, TaylorCurve
 from lsm_verify.verify.taylor import ABOVE_NOISE, ORDER
 
@@ -257,15 +257,6 @@ def energy(curve: EnergyCurve) -> Panel:
         f"Σ|terms| of a step, limit {curve.limit:g} (dashed); mean {curve.residual:.1e} W m⁻²."
     )
     return Panel("energy", figure, caption, f"{caption} A curve over the time steps.")
-
-
-def symbol_of(name: str, component: tuple[int, ...] = (), direction: int | None = None) -> str:
-    """Write a parameter as the paper does, with the index of its number."""
-    known = PARAMETERS.get(name)
-    symbol = known.symbol if known else name
-    if direction is not None:
-        return f"{symbol}, random direction {direction}"
-    return f"{symbol}[{','.join(map(str, component))}]" if component else symbol
 
 
 def _axes(place: Rectangle = PLACE) -> tuple[Figure, Any]:

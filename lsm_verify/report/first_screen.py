@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lsm_verify.report.figures import symbol_of
+from lsm_verify.report.findings import deciding, how_much
 from lsm_verify.report.text import detail, verdict_words
-from lsm_verify.verify.result import CheckResult, GradientRow, Report, Verdict
+from lsm_verify.verify.result import CheckResult, Report, Verdict
 
 SIGNS = {
     Verdict.PASS: "✓",
@@ -40,18 +40,14 @@ def facts(report: Report) -> list[Fact]:
     """Return the lines below the verdict."""
     if report.verdict is Verdict.PASS:
         return _certified(report)
-    check = worst(report)
+    check = next(iter(deciding(report)), None)
     if check is None:
         found = [Fact("What", verdict_words(report))]
     else:
-        found = _what(check) + _where(report, check) + _by_how_much(report, check)
+        found = (
+            _what(check) + _where(report, check) + [Fact("By how much", how_much(report, check))]
+        )
     return [*found, Fact("Checks", counted(report)), *_replay(report)]
-
-
-def worst(report: Report) -> CheckResult | None:
-    """Return the first check that the verdict stands on: of the gate if any of it does."""
-    bad = [c for c in report.checks if c.verdict is report.verdict and not c.covered]
-    return min(bad, key=lambda c: not c.primary, default=None)
 
 
 def _certified(report: Report) -> list[Fact]:
@@ -84,7 +80,7 @@ def _what(check: CheckResult) -> list[Fact]:
 
 
 def _where(report: Report, check: CheckResult) -> list[Fact]:
-    bad = [c for c in report.checks if c.verdict is report.verdict and not c.covered]
+    bad = deciding(report)
     located = next((c.location for c in bad if c.location is not None), None)
     found = []
     where = check.point if located is None else f"{check.point}: {located.sentence}"
@@ -94,50 +90,6 @@ def _where(report: Report, check: CheckResult) -> list[Fact]:
     if names:
         found.append(Fact("Parameters", ", ".join(names[:MOST_NAMES]) + more))
     return found
-
-
-def _by_how_much(report: Report, check: CheckResult) -> list[Fact]:
-    limit = check.fail_limit if report.verdict is Verdict.FAIL else check.pass_limit
-    words = f"{check.statistic} {check.value:.2g}, limit {limit:g}" if limit > 0 else ""
-    row = _row(report, check)
-    if row is not None:
-        words = "; ".join(part for part in (_values(row, check), words) if part)
-    return [Fact("By how much", words or check.message)]
-
-
-def _row(report: Report, check: CheckResult) -> GradientRow | None:
-    """Return the derivative that shows the error best: the affected one with the largest share."""
-    rows = [
-        row
-        for point in report.points
-        if (point.point, point.objective) == (check.point, check.objective)
-        for row in point.rows
-        if row.parameter in check.parameters and row.verdict is not Verdict.PASS
-    ]
-    return max(rows, key=lambda row: (_apart(row), row.share), default=None)
-
-
-def _apart(row: GradientRow) -> float:
-    """Return how far the largest of a derivative's values is from the least, times its scale."""
-    values = list(row.gradients.values())
-    values += [] if row.finite_difference is None else [row.finite_difference]
-    return (max(values) - min(values)) * row.scale if values else 0.0
-
-
-def _values(row: GradientRow, check: CheckResult) -> str:
-    """Say what the guilty route claims, and what the others and differences do."""
-    name = f"∂{check.objective}/∂{symbol_of(row.parameter, row.component)}"
-    guilty = check.odd_one_out or next(iter(row.gradients), "")
-    if guilty not in row.gradients:
-        return ""
-    words = f"{name} is {row.gradients[guilty]:.6g} by {guilty}"
-    others = [value for route, value in row.gradients.items() if route != guilty]
-    if others:
-        return f"{words}, {others[0]:.6g} by others"
-    if row.finite_difference is not None:
-        u = row.finite_difference_uncertainty
-        return f"{words}, {row.finite_difference:.6g} ± {u:.1e} by differences"
-    return words
 
 
 def _replay(report: Report, name: str = "Replay with") -> list[Fact]:

@@ -71,7 +71,7 @@ def _add_check(suite: ElementTree.Element, report: Report, check: CheckResult) -
     if check.verdict is Verdict.PASS:
         return
     tag = "failure" if check.verdict is Verdict.FAIL else "error" if stops(check) else "skipped"
-    found = _add_outcome(case, tag, headline(check), detail(check), report)
+    found = _add_outcome(case, tag, headline(report, check), detail(check), report)
     if tag != "skipped":
         found.set("type", check.verdict.value)
 

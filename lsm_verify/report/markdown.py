@@ -123,7 +123,7 @@ def _verdict(report: Report) -> list[str]:
         lines += [f"{escape(words)}.", ""]
     else:
         first = next(iter(deciding(report)), None)
-        what = words if first is None else headline(first)
+        what = words if first is None else headline(report, first)
         lines += [f"**{escape(what)}**", ""]
     if report.command:
         lines += ["Repeat with:" if report.verdict is Verdict.PASS else "Replay with:", ""]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lsm_verify.report.figures import symbol_of
+from lsm_verify.report.findings import symbol_of
 from lsm_verify.report.first_screen import SIGNS
 from lsm_verify.report.text import grouped, title
 from lsm_verify.verify.result import CheckResult, GradientRow, PointResult, Report, Verdict

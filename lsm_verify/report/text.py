@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lsm_verify.quantities import PARAMETERS
+from lsm_verify.report.findings import deciding, how_much, symbol_of
 from lsm_verify.verify.agreement import FAIL_Z, PASS_Z
 from lsm_verify.verify.result import CheckResult, GradientRow, PointResult, Report, Verdict, judge
 
@@ -58,7 +58,7 @@ def show(report: Report, console: Console, *, verbose: bool = False) -> None:
 
 def _lead(report: Report, console: Console) -> None:
     """Print first what a log is opened for: what is wrong, where, by how much, how to replay it."""
-    bad = _bad(report)
+    bad = deciding(report)
     if bad:
         text = Text(str(report.verdict), style=COLOURS[report.verdict])
         console.print(text.append(f"  {detail(bad[0])}; {how_much(report, bad[0])}", style=""))
@@ -69,40 +69,6 @@ def _replay(report: Report, console: Console) -> None:
     if report.command and report.verdict is not Verdict.PASS:
         # Not wrapped: a command is there to be copied.
         console.print(replayed(report), highlight=False, markup=False, soft_wrap=True)
-
-
-def _bad(report: Report) -> list[CheckResult]:
-    """Return the checks that decide the verdict of a run that did not pass, the gate's first."""
-    bad = [c for c in report.checks if c.verdict is report.verdict and not c.covered]
-    return sorted(bad, key=lambda c: not c.primary)
-
-
-def how_much(report: Report, check: CheckResult) -> str:
-    """Say how far a claim is off: the worst derivative, the deciding number, the bound."""
-    parts = []
-    row = _worst(report, check)
-    if check.check == "agreement" and row is not None:
-        odd = check.odd_one_out or next(iter(row.gradients))
-        other = next((name for name in row.gradients if name != odd), odd)
-        values = ", ".join(f"{name} {row.gradients[name]:.9g}" for name in (odd, other))
-        parts.append(f"∂{check.objective}/∂{_symbol(row)}: {values}")
-    limit = f" of {check.pass_limit:g}" if check.pass_limit > 0 else ""
-    parts.append(f"{check.statistic} {check.value:.3g}{limit}")
-    if check.bound is not None:
-        parts.append(f"error up to {check.bound:.1e} of ‖g∘s‖")
-    return ", ".join(parts)
-
-
-def _worst(report: Report, check: CheckResult) -> GradientRow | None:
-    """Find the derivative in which routes differ most, where a check failed."""
-    rows = [
-        row
-        for point in report.points
-        if (point.point, point.objective) == (check.point, check.objective)
-        for row in point.rows
-        if row.verdict is Verdict.FAIL and len(row.gradients) > 1
-    ]
-    return max(rows, key=lambda row: row.agreement_z or 0.0, default=None)
 
 
 def replayed(report: Report) -> str:
@@ -130,7 +96,7 @@ def verdict_line(report: Report) -> Text:
             checks = "check" if len(open_) == 1 else "checks"
             text.append(f"; {len(open_)} other {checks} inconclusive: {names}", style="yellow")
         return text
-    bad = _bad(report)
+    bad = deciding(report)
     if not bad:
         text.append("  nothing was compared", style="")
         return text
@@ -230,14 +196,7 @@ def _chosen(rows: Iterable[GradientRow]) -> list[GradientRow]:
 
 
 def _header(point: PointResult, row: GradientRow | None) -> str:
-    return point.objective if row is None else f"∂/∂{_symbol(row)}"
-
-
-def _symbol(row: GradientRow) -> str:
-    known = PARAMETERS.get(row.parameter)
-    symbol = known.symbol if known else row.parameter
-    index = ",".join(map(str, row.component))
-    return f"{symbol}[{index}]" if index else symbol
+    return point.objective if row is None else f"∂/∂{symbol_of(row.parameter, row.component)}"
 
 
 def check_table(checks: Iterable[CheckResult], *, verbose: bool, wide: bool) -> Table:
