@@ -15,5 +15,5 @@ def up(value: float, digits: int = 2) -> str:
     if not math.isfinite(value) or value == 0:
         return f"{value:.{digits - 1}e}"
     # `repr` first: the binary value of 2e-12 lies above 2e-12 and would be rounded to 3e-12.
-    rounded = Context(prec=digits, rounding=ROUND_UP).plus(Decimal(repr(value)))
+    rounded = Context(prec=digits, rounding=ROUND_UP).plus(Decimal(repr(float(value))))
     return f"{float(rounded):.{digits - 1}e}"

@@ -1,0 +1,126 @@
+"""A paragraph for the methods of a paper, its numbers filled in from a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lsm_verify.report.findings import deciding, headline
+from lsm_verify.report.rounding import up
+from lsm_verify.report.tex import prose
+from lsm_verify.verify.result import CheckResult, Report, Verdict
+
+SHOWN = 12
+"""Digits of a checksum in prose; provenance.json has all."""
+
+
+def render(report: Report) -> str:
+    r"""Return the paragraph for LaTeX, to be ``\input``; nothing but mathematics is needed."""
+    return f"% Made by lsm-verify from {len(report.checks)} checks.\n{prose(plain(report))}\n"
+
+
+def plain(report: Report) -> str:
+    """Return the paragraph as plain text: every number is the report's, bounds rounded up."""
+    return " ".join(_sentences(report))
+
+
+def _sentences(report: Report) -> Iterator[str]:
+    points = list(dict.fromkeys(point.point for point in report.points))
+    objectives = list(dict.fromkeys(point.objective for point in report.points))
+    routes = list(report.points[0].values) if report.points else list(report.options.routes)
+    version = report.provenance.get("lsm-verify", "of unknown version")
+    title = f" ({report.title})" if report.title else ""
+    yield f"The gradient of {report.case}{title} was verified with lsm-verify {version}."
+    if points:
+        ways = "way" if len(routes) == 1 else "independent ways"
+        yield (
+            f"It was computed in {len(routes)} {ways} ({', '.join(routes)}) at "
+            f"{_count(len(points), 'point')} ({', '.join(points)}), for "
+            f"{_count(len(objectives), 'objective')} ({', '.join(objectives)})."
+        )
+    yield from _agreement(report)
+    yield from _differences(report)
+    yield from _certified(report)
+    yield from _others(report)
+    yield from _made_with(report)
+
+
+def _agreement(report: Report) -> Iterator[str]:
+    checks = [c for c in _own(report, "agreement") if c.verdict is Verdict.PASS]
+    if checks:
+        worst = max(checks, key=lambda c: c.value)
+        yield (
+            f"All ways agree: their largest difference is {worst.value:.2g} times their round-off, "
+            f"where up to {worst.pass_limit:g} passes."
+        )
+
+
+def _differences(report: Report) -> Iterator[str]:
+    checks = [c for c in _own(report, "finite-difference") if c.verdict is Verdict.PASS]
+    bounds = [c.bound for c in checks if c.bound is not None]
+    if bounds:
+        yield (
+            f"Finite differences with known uncertainty confirm it within {up(max(bounds))} of "
+            "‖g∘s‖, the norm of the gradient g in units of the parameters' scales s."
+        )
+
+
+def _certified(report: Report) -> Iterator[str]:
+    if report.verdict is not Verdict.PASS:
+        found = deciding(report)
+        what = f": {headline(found[0])}" if found else ""
+        yield f"The verification did not pass ({report.verdict}){what}."
+        return
+    gate = [c for c in report.checks if c.primary and not c.covered]
+    bounds = [c.bound for c in gate if c.bound is not None]
+    seen = [c.detectable for c in gate if c.detectable is not None]
+    if bounds:
+        words = f"The relative error of the gradient is certified to be at most {up(max(bounds))}"
+        if seen:
+            words += f"; an error of {up(max(seen))} would have been detected by every check"
+        yield f"{words}."
+
+
+def _others(report: Report) -> Iterator[str]:
+    rest = [c for c in report.checks if c.check not in ("agreement", "finite-difference")]
+    rest = [c for c in rest if not c.covered]
+    passed = [c for c in rest if c.verdict is Verdict.PASS]
+    if passed:
+        yield f"Of further checks {len(passed)} passed: {_names(passed)}."
+    open_ = [c for c in rest if c.verdict not in (Verdict.PASS, Verdict.FAIL)]
+    if open_:
+        yield f"Without a conclusion remained {len(open_)}: {_names(open_)}."
+    covered = sum(c.covered for c in report.checks)
+    if covered:
+        yield (
+            f"No signal had {_count(covered, 'check')}, where the misfit is at its least; a probe, "
+            "a random linear objective, was judged there."
+        )
+
+
+def _made_with(report: Report) -> Iterator[str]:
+    known = ("python", "numpy", "scipy", "torch", "numba")
+    versions = [f"{k} {report.provenance[k]}" for k in known if k in report.provenance]
+    made = f", with {', '.join(versions)}" if versions else ""
+    yield f"All random draws come from seed {report.options.seed}{made}."
+    sums = {
+        k.removeprefix("sha256 of "): v
+        for k, v in report.provenance.items()
+        if k.startswith("sha256 of ")
+    }
+    if sums:
+        files = ", ".join(f"{name} (SHA-256 {digest[:SHOWN]}…)" for name, digest in sums.items())
+        yield f"Data: {files}."
+    if report.command:
+        yield f"The command {report.command} repeats it."
+
+
+def _own(report: Report, name: str) -> list[CheckResult]:
+    return [c for c in report.checks if c.check == name and not c.covered]
+
+
+def _names(checks: list[CheckResult]) -> str:
+    return ", ".join(dict.fromkeys(c.check for c in checks))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
