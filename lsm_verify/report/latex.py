@@ -178,7 +178,8 @@ def _table(
     return (
         f"\\begin{{{kind}}}\n\\centering\n\\footnotesize\n\\setlength{{\\tabcolsep}}{{3pt}}\n"
         f"\\caption{{{caption}{told}}}\n\\label{{tab:lsm-verify-{label}}}\n"
-        f"\\vspace{{4pt}}\n\\begin{{tabular}}{{@{{}}{columns}@{{}}}}\n  \\toprule\n{body}\n  \\bottomrule\n"
+        f"\\vspace{{4pt}}\n\\begin{{tabular}}{{@{{}}{columns}@{{}}}}\n"
+        f"  \\toprule\n{body}\n  \\bottomrule\n"
         f"\\end{{tabular}}\n\\end{{{kind}}}\n"
     )
 
@@ -187,7 +188,7 @@ def _outcome(report: Report) -> str:
     """Say what the run certified, or what it found wrong."""
     bad = deciding(report)
     if report.verdict is not Verdict.PASS:
-        return f"{report.verdict}: {headline(bad[0])}." if bad else f"{report.verdict}."
+        return f"{report.verdict}: {headline(report, bad[0])}." if bad else f"{report.verdict}."
     bounds = [c.bound for c in report.checks if c.primary and not c.covered]
     known = [bound for bound in bounds if bound is not None]
     return (

@@ -67,7 +67,7 @@ def _differences(report: Report) -> Iterator[str]:
 def _certified(report: Report) -> Iterator[str]:
     if report.verdict is not Verdict.PASS:
         found = deciding(report)
-        what = f": {headline(found[0])}" if found else ""
+        what = f": {headline(report, found[0])}" if found else ""
         yield f"The verification did not pass ({report.verdict}){what}."
         return
     gate = [c for c in report.checks if c.primary and not c.covered]

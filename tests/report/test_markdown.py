@@ -50,7 +50,7 @@ def test_a_red_first_screen_says_what_where_how_much_and_replay():
     assert "autograd stands apart from the other 2 routes" in first
     assert "parameters: emissivity, albedo" in first
     assert "at start, step 48, node 0, emission 4εσT³: autograd × 0.5" in first
-    assert "max z 1.3e+09, passes up to 32" in first
+    assert "max z 1.3e+09 of 32" in first
     assert "up to 3.2e-02" in first
     (fence,) = [t for t in tokens(head) if t.type == "fence"]
     assert fence.content.strip() == located().command
