@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,6 +32,7 @@ IN_FOLDER: dict[str, str] = {
     "tables.tex": "latex",
     "methods.tex": "methods",
     "provenance.json": "provenance",
+    "badge.json": "badge",
 }
 """File in a folder to its form."""
 
@@ -130,9 +129,7 @@ class Outputs:
 
     def _everything(self, report: Report) -> dict[str, str | bytes]:
         found: dict[str, str | bytes] = {
-            name: self._render(form, report)
-            for name, form in IN_FOLDER.items()
-            if form == "json" or find_spec(f"lsm_verify.report.{form}")
+            name: self._render(form, report) for name, form in IN_FOLDER.items()
         }
         return found | _figures(report)
 
@@ -144,18 +141,14 @@ class Outputs:
 
 
 def _figures(report: Report) -> dict[str, str | bytes]:
-    """Draw what the result holds, for print and for the screen."""
-    if not find_spec("lsm_verify.report.figures"):
-        return {}
-    module = import_module("lsm_verify.report.figures")
+    """Draw what the result holds, for a paper."""
+    from lsm_verify.report import figures, paper
+
     found: dict[str, str | bytes] = {}
     count: dict[str, int] = {}
-    with module.style():
-        for panel in itertools.chain.from_iterable(module.panels(report).values()):
+    with figures.style():
+        for panel in itertools.chain.from_iterable(figures.panels(report).values()):
             count[panel.name] = number = count.get(panel.name, 0) + 1
             name = panel.name if number == 1 else f"{panel.name}-{number}"
-            for kind, date in (("pdf", "CreationDate"), ("svg", "Date")):
-                file = io.BytesIO()
-                panel.figure.savefig(file, format=kind, metadata={date: None})
-                found[f"figures/{name}.{kind}"] = file.getvalue()
+            found |= {f"figures/{name}.{kind}": v for kind, v in paper.drawn(panel.figure).items()}
     return found

@@ -307,7 +307,7 @@ def commands(path):
     """The commands that a JUnit file shows, of what did not pass."""
     cases = ElementTree.parse(path).getroot().iter("testcase")
     found = [e for case in cases for tag in ("failure", "error", "skipped") for e in case.iter(tag)]
-    return {e.text.strip().removeprefix("replay with: ") for e in found}
+    return {e.text.splitlines()[-1].removeprefix("replay with: ") for e in found}
 
 
 class TestOwnModel:

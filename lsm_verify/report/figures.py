@@ -6,6 +6,7 @@ marker or dash as well as in colour (Okabe and Ito's, told apart without seeing 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lsm_verify.report.findings import symbol_of
+from lsm_verify.report.paper import MILLIMETRES, STYLE, WIDTHS
 from lsm_verify.verify.evidence import DifferenceCurve, EnergyCurve, StateMap, TaylorCurve
 from lsm_verify.verify.taylor import ABOVE_NOISE, ORDER
 
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
 INK, FAINT = "#1b1f24", "#8a9099"
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
 MARKERS = "osD^"
-PANEL = (3.7, 2.9)
-"""Width and height of a panel [inch]."""
+PANEL = (WIDTHS[1] / MILLIMETRES, 0.78 * WIDTHS[1] / MILLIMETRES)
+"""Width and height of a panel [inch]: a column of a paper."""
 
 Rectangle = tuple[float, float, float, float]
 
@@ -44,7 +46,10 @@ DECADES = 6
 
 @dataclass(frozen=True)
 class Panel:
-    """One figure with the words that stand for it: ``alt`` in full, ``caption`` below it."""
+    """One figure with the words that stand for it: ``alt`` in full, ``caption`` below it.
+
+    ``name`` is that of a file, without a suffix.
+    """
 
     name: str
     figure: Figure
@@ -54,26 +59,20 @@ class Panel:
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Draw small, in ink, on nothing, and take no name for mathematics."""
+    """Draw as for a paper, in ink, on nothing, and take no name for mathematics."""
     import matplotlib as mpl
 
     settings: Any = {
-        "font.size": 8,
-        "axes.titlesize": 8.5,
-        "legend.fontsize": 7,
-        "legend.frameon": False,
-        "lines.linewidth": 1.1,
-        "lines.markersize": 3.2,
+        **mpl.rc_params_from_file(STYLE, use_default_template=False),
+        "figure.constrained_layout.use": False,  # every panel has its axes in the same place
         "text.parse_math": False,
         "text.color": INK,
         "axes.labelcolor": INK,
         "axes.edgecolor": INK,
         "xtick.color": INK,
         "ytick.color": INK,
-        "axes.linewidth": 0.7,
         "figure.facecolor": "none",
         "axes.facecolor": "none",
-        "svg.fonttype": "none",
     }
     with mpl.rc_context(settings):
         yield
@@ -133,7 +132,8 @@ def remainders(curves: Sequence[TaylorCurve]) -> Panel:
         f"{caption} Logarithmic axes; steps from {h[0]:.2g} to {h[-1]:.2g}; noise of the objective "
         f"{noise:.1e}."
     )
-    return Panel("taylor", figure, caption, alt)
+    name = _slug("taylor", first.objective, first.route, first.point)
+    return Panel(name, figure, caption, alt)
 
 
 def differences(curve: DifferenceCurve) -> Panel:
@@ -172,7 +172,9 @@ def differences(curve: DifferenceCurve) -> Panel:
         f"{worst}, {off[worst] / unit:.1e} from the extrapolated value (unit ‖g∘s‖).{kink}"
     )
     alt = f"{caption} Logarithmic axes; the error falls with the step until noise takes over."
-    return Panel("differences", figure, caption, alt)
+    number = (*map(str, curve.component), "" if curve.direction is None else f"d{curve.direction}")
+    name = _slug("differences", curve.objective, curve.parameter, *number, curve.point)
+    return Panel(name, figure, caption, alt)
 
 
 def state_map(found: StateMap) -> Panel:
@@ -221,7 +223,8 @@ def state_map(found: StateMap) -> Panel:
             f"{kind}{of} at {found.point}: where {found.routes[0]} and {found.routes[1]} differ, "
             f"{same}; blank: the same bits, darkest: a millionth of that or less.{mark}"
         )
-    return Panel("map", figure, caption, f"{caption} A map, time to the right, depth downward.")
+    file = _slug("map", found.kind, found.objective, *found.routes, found.point)
+    return Panel(file, figure, caption, f"{caption} A map, time to the right, depth downward.")
 
 
 def _mark(axes: Any, found: StateMap, y: Any) -> str:
@@ -256,7 +259,13 @@ def energy(curve: EnergyCurve) -> Panel:
         f"Energy budget of model {curve.model} at {curve.point}: largest residual {worst:.2g} ε "
         f"Σ|terms| of a step, limit {curve.limit:g} (dashed); mean {curve.residual:.1e} W m⁻²."
     )
-    return Panel("energy", figure, caption, f"{caption} A curve over the time steps.")
+    name = _slug("energy", curve.model, curve.point)
+    return Panel(name, figure, caption, f"{caption} A curve over the time steps.")
+
+
+def _slug(*words: str) -> str:
+    """Name a file by what it shows: letters, digits, dots and single dashes."""
+    return re.sub(r"[^\w.]+", "-", "-".join(word for word in words if word)).strip("-")
 
 
 def _axes(place: Rectangle = PLACE) -> tuple[Figure, Any]:

@@ -46,7 +46,7 @@ def deciding(report: Report) -> list[CheckResult]:
 
 def headline(report: Report, check: CheckResult) -> str:
     """Say in one line what was found, where, and by how much it is off."""
-    return "; ".join((what(check), where(check), how_much(report, check)))
+    return "; ".join((what(check), where(check), how_far(report, check)))
 
 
 def what(check: CheckResult) -> str:
@@ -66,15 +66,24 @@ def where(check: CheckResult) -> str:
     return f"{place}, {found.sentence}"
 
 
-def how_much(report: Report, check: CheckResult) -> str:
-    """Give the derivative that shows it best, the number that decides, and the error's bound."""
-    row = _row(report, check)
-    words = [] if row is None else [_values(row, check)]
-    limit = f" of {check.pass_limit:g}" if check.pass_limit > 0 else ""
-    words.append(f"{check.statistic} {check.value:.3g}{limit}")
-    if check.bound is not None:
-        words.append(f"error up to {check.bound:.1e} of ‖g∘s‖")
+def how_far(report: Report, check: CheckResult) -> str:
+    """Say by how much a check is off, after its message, which may give the derivatives already."""
+    told = check.check == "finite-difference"
+    words = (how_much(check),) if told else (derivative(report, check), how_much(check))
     return ", ".join(word for word in words if word)
+
+
+def how_much(check: CheckResult) -> str:
+    """Give the number that decides with its limit, and what the gradient's error is at most."""
+    limit = f" of {check.pass_limit:g}" if check.pass_limit > 0 else ""
+    words = f"{check.statistic} {check.value:.3g}{limit}"
+    return words if check.bound is None else f"{words}, error up to {check.bound:.1e} of ‖g∘s‖"
+
+
+def derivative(report: Report, check: CheckResult) -> str:
+    """Give the derivative that shows it best: the affected one in which answers differ most."""
+    row = _row(report, check)
+    return "" if row is None else _values(row, check)
 
 
 def wrong_row(point: PointResult, row: GradientRow) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lsm_verify.report.findings import deciding, how_much
+from lsm_verify.report.findings import deciding, derivative, how_much
 from lsm_verify.report.text import detail, verdict_words
 from lsm_verify.verify.result import CheckResult, Report, Verdict
 
@@ -44,9 +44,9 @@ def facts(report: Report) -> list[Fact]:
     if check is None:
         found = [Fact("What", verdict_words(report))]
     else:
-        found = (
-            _what(check) + _where(report, check) + [Fact("By how much", how_much(report, check))]
-        )
+        words = (derivative(report, check), how_much(check))
+        how = Fact("By how much", "; ".join(word for word in words if word))
+        found = [*_what(check), *_where(report, check), how]
     return [*found, Fact("Checks", counted(report)), *_replay(report)]
 
 

@@ -77,21 +77,29 @@ def save_figure(figure: Figure, path: Path | str) -> tuple[Path, ...]:
     InputError
         If a file cannot be written.
     """
-    import matplotlib as mpl
-
     path = Path(path)
     stem = path.with_suffix("") if path.suffix[1:] in FORMATS else path
-    paths = tuple(stem.with_name(f"{stem.name}.{kind}") for kind in FORMATS)
-    for each in paths:
+    paths = {kind: stem.with_name(f"{stem.name}.{kind}") for kind in FORMATS}
+    for each in paths.values():
         check_writable(each)
-    drawn = []
-    with mpl.rc_context(mpl.rc_params_from_file(STYLE, use_default_template=False)):
+    for kind, content in drawn(figure).items():
+        with replacing(paths[kind]) as temporary:
+            temporary.write_bytes(content)
+    return tuple(paths.values())
+
+
+def drawn(figure: Figure) -> dict[str, bytes]:
+    """Return a figure in every format, without a date: the same figure gives the same bytes."""
+    import matplotlib as mpl
+
+    found = {}
+    every = mpl.rc_params_from_file(STYLE, use_default_template=False)
+    # What a figure looks like was settled when it was drawn; here it is only how files hold it.
+    settings = {k: v for k, v in every.items() if k.partition(".")[0] in ("pdf", "svg", "savefig")}
+    with mpl.rc_context(settings):
         for kind in FORMATS:
             buffer = BytesIO()
             undated = {"CreationDate": None} if kind == "pdf" else {"Date": None}
             figure.savefig(buffer, format=kind, metadata=undated)
-            drawn.append(buffer.getvalue())
-    for each, content in zip(paths, drawn, strict=True):
-        with replacing(each) as temporary:
-            temporary.write_bytes(content)
-    return paths
+            found[kind] = buffer.getvalue()
+    return found

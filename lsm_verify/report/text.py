@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lsm_verify.report.findings import deciding, how_much, symbol_of
+from lsm_verify.report.findings import deciding, how_far, symbol_of
 from lsm_verify.verify.agreement import FAIL_Z, PASS_Z
 from lsm_verify.verify.result import CheckResult, GradientRow, PointResult, Report, Verdict, judge
 
@@ -61,7 +61,7 @@ def _lead(report: Report, console: Console) -> None:
     bad = deciding(report)
     if bad:
         text = Text(str(report.verdict), style=COLOURS[report.verdict])
-        console.print(text.append(f"  {detail(bad[0])}; {how_much(report, bad[0])}", style=""))
+        console.print(text.append(f"  {detail(bad[0])}; {how_far(report, bad[0])}", style=""))
     _replay(report, console)
 
 
@@ -103,7 +103,7 @@ def verdict_line(report: Report) -> Text:
     text.append(
         f"  {len(bad)} of {len(report.checks)} checks; the first: {bad[0].check} ", style=""
     )
-    text.append(f"at {bad[0].point}: {bad[0].message}; {how_much(report, bad[0])}", style="")
+    text.append(f"at {bad[0].point}: {bad[0].message}; {how_far(report, bad[0])}", style="")
     if bad[0].reason is not None:
         text.append(f" ({bad[0].reason})", style="")
     affected: dict[str, None] = {}

@@ -15,7 +15,7 @@ from scipy.optimize import rosen, rosen_der
 from lsm_reference import adjoint
 from lsm_verify import Problem, Report, calibrate, load_case, verify
 from lsm_verify.mutants.workloads import small_twin
-from lsm_verify.report.first_screen import worst
+from lsm_verify.report.findings import deciding
 from lsm_verify.report.html import render
 from lsm_verify.verify.result import Verdict
 from tests.planting import Planter
@@ -122,8 +122,7 @@ def on_first_screen(report: Report) -> list[str]:
     seed = f"seed={report.options.seed}"
     if report.verdict is Verdict.PASS:
         return ["relative error of the gradient ≤", seed]
-    check = worst(report)
-    assert check is not None
+    check = deciding(report)[0]
     words = [check.check, check.point, *check.parameters, seed]
     if check.location is not None:
         words.append(check.location.sentence)

@@ -181,7 +181,7 @@ def test_the_first_line_of_a_failure_says_what_where_and_by_how_much(wrong):
     assert check.message in first
     assert "parameters: b" in first
     assert f"at {check.point}" in first
-    assert f"{check.value:.3g}, passes up to {check.pass_limit:g}" in first
+    assert f"{check.value:.3g} of {check.pass_limit:g}" in first
     assert f"{check.bound:.1e}" in first
     row = next(r for r in wrong.points[0].rows if r.verdict is Verdict.FAIL)
     by_row = messages["gradient of J by b"]
