@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -170,13 +171,18 @@ class Calibration:
         import xarray
 
         variables: dict[str, Any] = {}
-        coordinates: dict[str, Any] = {"start": np.arange(len(self.start))}
+        about_start = {"long_name": "number of the start"}
+        coordinates: dict[str, Any] = {"start": ("start", np.arange(len(self.start)), about_start)}
         for u in self.space.unknowns:
             dims: tuple[str, ...] = ("start",)
             if u.shape:
                 dims = ("start", f"{u.name}_index")
                 if u.times is not None:
-                    coordinates[f"{u.name}_time"] = (dims[1], u.times, {"units": "s"})
+                    coordinates[f"{u.name}_time"] = (
+                        dims[1],
+                        u.times,
+                        {"units": "s", "long_name": f"time of {u.name} since the initial state"},
+                    )
             about = PARAMETERS.get(u.name)
             attributes: dict[str, Any] = {
                 "units": u.unit,
@@ -195,12 +201,19 @@ class Calibration:
                 variables[u.name + suffix] = (dims, values, {**attributes, "comment": what})
         per_start = {
             "objective": (self.value, "half the squares of residuals over σ, and priors", "1"),
-            "mean_square": (self.mean_square, "mean square misfit", "unit of observations²"),
+            # Without a unit: of series in several units it has none.
+            "mean_square": (
+                self.mean_square,
+                "mean square misfit, in the observations' units squared",
+                "",
+            ),
             "iterations": (self.iterations, "iterations of the minimiser", "1"),
             "evaluations": (self.evaluations, "evaluations of the model", "1"),
             "status": (np.array(self.status), "why the start ended", ""),
         }
-        coordinates["unknown"] = list(self.space.labels)
+        # Not a coordinate variable, which CF wants numbers in: labels stand beside the dimension.
+        about_label = {"long_name": "name of the unknown"}
+        coordinates["unknown_name"] = ("unknown", list(self.space.labels), about_label)
         about_bound = {"long_name": "whether the estimate lies on a bound, or beyond it"}
         variables["at_bound"] = (("start", "unknown"), self.at_bound.astype(np.int8), about_bound)
         for name, (values, text, unit) in per_start.items():
@@ -210,6 +223,8 @@ class Calibration:
             variables,
             coords=coordinates,
             attrs={
+                "Conventions": "CF-1.11",
+                "history": f"made by lsm-verify {__version__}",
                 "title": f"calibration of {self.case}: {self.title}",
                 "method": self.method,
                 "route": self.route,
@@ -218,6 +233,7 @@ class Calibration:
                 "options": json.dumps(self.options),
                 "interrupted": int(self.interrupted),
                 "warnings": "; ".join(self.warnings),
-                **{f"sha256_{name}": digest for name, digest in self.sources.items()},
+                # CF: letters, digits and underscores.
+                **{f"sha256_{re.sub('[^A-Za-z0-9_]', '_', k)}": v for k, v in self.sources.items()},
             },
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lsm_verify import __version__
 from lsm_verify.cases import Case
 from lsm_verify.errors import InputError, unknown
 from lsm_verify.files import check_regular, replacing
@@ -26,6 +27,12 @@ MODELS = {
 
 
 DTYPES = ("float64", "float32")
+
+CONVENTIONS = "CF-1.11"
+"""Of the files; `tests/models/test_cf.py` runs a checker of it."""
+
+UNDATED = "2000-01-01T00:00:00"
+"""CF wants a date that time counts from; a made-up case has none and says so in a comment."""
 
 
 def simulate(
@@ -147,13 +154,19 @@ def _dataset(case: Case, T: np.ndarray, surface: dict[str, np.ndarray]) -> xarra
     import xarray
 
     time: tuple[str, Any, dict[str, str]]
+    about = {"standard_name": "time", "axis": "T"}
     elapsed = case.forcing.elapsed
     if case.forcing.start is None:
-        time = ("time", elapsed, {"long_name": "time since the initial state", "units": "s"})
+        undated = f"seconds since {UNDATED}"
+        about |= {"long_name": "time since the initial state", "units": undated}
+        about |= {"calendar": "proleptic_gregorian", "units_metadata": "leap_seconds: none"}
+        about["comment"] = "the case has no date: the reference date stands for the initial state"
+        time = ("time", elapsed, about)
     else:
         start = case.forcing.start.astype("datetime64[ns]")
         stamps = start + np.round(elapsed * 1e9).astype("timedelta64[ns]")
-        time = ("time", stamps, {"standard_name": "time", "long_name": "time (UTC)"})
+        about |= {"long_name": "time (UTC)", "units_metadata": "leap_seconds: none"}
+        time = ("time", stamps, about)
     depth = {
         "standard_name": "depth",
         "long_name": "depth below the surface",
@@ -169,10 +182,11 @@ def _dataset(case: Case, T: np.ndarray, surface: dict[str, np.ndarray]) -> xarra
         {name: (dims, values, _attributes(name)) for name, (dims, values) in variables.items()},
         coords={"time": time, "depth": ("depth", case.grid.nodes, depth)},
         attrs={
-            "Conventions": "CF-1.11",
+            "Conventions": CONVENTIONS,
             "title": f"{case.name}: {case.title}",
             "source": "lsm-verify, soil heat diffusion under a nonlinear surface energy balance",
             "references": "arXiv:2505.02979",
+            "history": f"made by lsm-verify {__version__}",
         },
     )
 
@@ -180,6 +194,9 @@ def _dataset(case: Case, T: np.ndarray, surface: dict[str, np.ndarray]) -> xarra
 def _attributes(name: str) -> dict[str, str]:
     quantity = OUTPUTS[name]
     attributes = {"long_name": quantity.description, "units": quantity.unit}
+    attributes["cell_methods"] = "time: point"
+    if quantity.is_temperature:
+        attributes["units_metadata"] = "temperature: on_scale"
     if quantity.standard_name:
         attributes["standard_name"] = quantity.standard_name
     return attributes
@@ -198,8 +215,10 @@ def write_netcdf(dataset: xarray.Dataset, path: Path) -> None:
     encoding: dict[str, dict[str, Any]] = {
         str(name): {"zlib": True} for name, x in dataset.data_vars.items() if x.dtype.kind in "fi"
     }
+    # CF-1.11, 2.5.1: coordinates miss no values, so none may stand for a missing one.
+    encoding |= {str(name): {"_FillValue": None} for name in dataset.coords}
     if "time" in dataset and np.issubdtype(dataset["time"].dtype, np.datetime64):
-        encoding["time"] = {
+        encoding["time"] |= {
             "units": f"seconds since {np.datetime_as_string(dataset['time'].values[0], 's')}"
         }
     with replacing(path) as temporary:

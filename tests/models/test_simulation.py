@@ -70,7 +70,7 @@ class TestDataset:
         assert dataset.attrs["title"].startswith("twin: ")
         assert dataset["depth"].attrs["positive"] == "down"
         assert dataset["depth"].attrs["units"] == "m"
-        assert dataset["time"].attrs["units"] == "s"
+        assert dataset["time"].attrs["units"] == "seconds since 2000-01-01T00:00:00"
 
     def test_the_initial_state_has_no_fluxes_of_a_step(self, dataset):
         for name in ("Qturb", "SWup", "Qg"):
