@@ -21,7 +21,7 @@ set-up = @command -v "$(PYTHON)" >/dev/null 2>&1 || { \
 .DEFAULT_GOAL := help
 # Every target begins with the same set-up.
 .NOTPARALLEL:
-.PHONY: help verify test peers lint format types imports wheel-check docs clean
+.PHONY: help verify test peers lint format types imports wheel-check docs cf clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -67,6 +67,10 @@ docs: ## Build the site into build/docs; warnings are errors
 	$(call set-up,data testing docs)
 	$(BIN)/python -m sphinx -W --keep-going -n -q -b html docs build/docs $(ARGS)
 	@echo 'wrote build/docs/index.html'
+
+cf: ## Set up .venv, then read our netCDF files with a checker of the CF conventions
+	$(call set-up,data testing cf)
+	LSM_VERIFY_REQUIRE_CF=1 $(BIN)/python -m pytest tests/models/test_cf.py $(ARGS)
 
 clean: ## Remove .venv, caches and build output
 	rm -rf .venv .venv.lock setup.log build dist .coverage .coverage.* htmlcov
