@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from lsm_verify.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from lsm_verify.cases import CASES, Case, load_case
     from lsm_verify.errors import InputError, NoSolutionError
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from lsm_verify.verify.result import Location, Reason, Report, Verdict
     from lsm_verify.verify.run import verify
 
-__version__ = "0.1.0"
 
 _HOME = {
     "CASES": "lsm_verify.cases",

@@ -15,7 +15,6 @@ from typing import Annotated
 import typer
 
 from lsm_verify import (
-    __version__,
     bench_cli,
     check_cli,
     data_cli,
@@ -27,6 +26,7 @@ from lsm_verify import (
     usage,
 )
 from lsm_verify.errors import InputError, NoSolutionError
+from lsm_verify.version import __version__
 
 USAGE, INTERNAL, INTERRUPTED = 2, 4, 130
 

@@ -14,7 +14,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from typing import Any
 
-from lsm_verify import __version__
+from lsm_verify.version import __version__
 
 PACKAGE = "lsm-verify"
 

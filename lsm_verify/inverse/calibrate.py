@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from lsm_verify import __version__
 from lsm_verify.cases import Case
 from lsm_verify.errors import InputError, unknown
 from lsm_verify.inverse import adam, local
@@ -28,6 +27,7 @@ from lsm_verify.inverse.space import Space
 from lsm_verify.inverse.starts import starts_of
 from lsm_verify.inverse.unknowns import Bounds, Unknown
 from lsm_verify.validation import whole
+from lsm_verify.version import __version__
 
 METHODS = {
     "least-squares": "trust-region least squares (SciPy), Jacobian from the tangent",

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lsm_verify import __version__
 from lsm_verify.inverse.directions import NO_EFFECT, STRUCTURAL
 from lsm_verify.inverse.directions import UNSEEN as NOT_SEEN
 from lsm_verify.inverse.identifiability import Identifiability
@@ -19,6 +18,7 @@ from lsm_verify.inverse.plain import number, numbers
 from lsm_verify.inverse.space import Space
 from lsm_verify.parameters import Value
 from lsm_verify.quantities import PARAMETERS
+from lsm_verify.version import __version__
 
 if TYPE_CHECKING:
     import xarray

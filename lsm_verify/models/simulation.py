@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lsm_verify import __version__
 from lsm_verify.cases import Case
 from lsm_verify.errors import InputError, unknown
 from lsm_verify.files import check_regular, replacing
 from lsm_verify.inputs import Inputs
 from lsm_verify.parameters import Parameters, split_batch
 from lsm_verify.quantities import OUTPUTS
+from lsm_verify.version import __version__
 
 if TYPE_CHECKING:
     import xarray

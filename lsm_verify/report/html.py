@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
-from lsm_verify import __version__
 from lsm_verify.report import beside, first_screen, tables
 from lsm_verify.report.figures import Panel, panels
 from lsm_verify.report.svg import inline
 from lsm_verify.report.tables import Table
 from lsm_verify.report.text import verdict_words
 from lsm_verify.verify.result import Report
+from lsm_verify.version import __version__
 
 CURVES = (
     (

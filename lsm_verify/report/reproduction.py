@@ -9,11 +9,11 @@ from typing import Any
 
 from rich.console import Console
 
-from lsm_verify import __version__
 from lsm_verify.inverse.claim import Claim
 from lsm_verify.inverse.reproduce import Reproduction
 from lsm_verify.report import recovered, scatter, valley
 from lsm_verify.report.text import print_line
+from lsm_verify.version import __version__
 
 FORMAT = "lsm-verify reproduction 1"
 PAPER = (

@@ -12,7 +12,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from lsm_verify import __version__
+from lsm_verify.version import __version__
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
