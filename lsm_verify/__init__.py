@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lsm_verify.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from lsm_verify.cases import CASES, Case, load_case
+    from lsm_verify.cases import Case, load_case
     from lsm_verify.errors import InputError, NoSolutionError
     from lsm_verify.forcing import Forcing
     from lsm_verify.grid import Grid
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lsm_verify.inverse.result import Calibration
     from lsm_verify.inverse.unknowns import Unknown
     from lsm_verify.models.simulation import simulate
+    from lsm_verify.names import CASES
     from lsm_verify.observations import Observations, Series
     from lsm_verify.parameters import Knots
     from lsm_verify.routes import gradient, routes
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 
 _HOME = {
-    "CASES": "lsm_verify.cases",
+    "CASES": "lsm_verify.names",
     "Case": "lsm_verify.cases",
     "load_case": "lsm_verify.cases",
     "InputError": "lsm_verify.errors",
