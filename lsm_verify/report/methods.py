@@ -31,9 +31,8 @@ def _sentences(report: Report) -> Iterator[str]:
     title = f" ({report.title})" if report.title else ""
     yield f"The gradient of {report.case}{title} was verified with lsm-verify {version}."
     if points:
-        ways = "way" if len(routes) == 1 else "independent ways"
         yield (
-            f"It was computed in {len(routes)} {ways} ({', '.join(routes)}) at "
+            f"It was computed in {_count(len(routes), 'way')} ({', '.join(routes)}) at "
             f"{_count(len(points), 'point')} ({', '.join(points)}), for "
             f"{_count(len(objectives), 'objective')} ({', '.join(objectives)})."
         )
@@ -76,7 +75,10 @@ def _certified(report: Report) -> Iterator[str]:
     if bounds:
         words = f"The relative error of the gradient is certified to be at most {up(max(bounds))}"
         if seen:
-            words += f"; an error of {up(max(seen))} would have been detected by every check"
+            words += (
+                f"; an error of {up(max(seen))} would have been seen by every check of the gate ("
+            )
+            words += f"{_names([c for c in gate if c.detectable is not None])})"
         yield f"{words}."
 
 
@@ -92,7 +94,7 @@ def _others(report: Report) -> Iterator[str]:
     covered = sum(c.covered for c in report.checks)
     if covered:
         yield (
-            f"No signal had {_count(covered, 'check')}, where the misfit is at its least; a probe, "
+            f"In {_count(covered, 'check')} the misfit's gradient was below its own noise; a probe, "
             "a random linear objective, was judged there."
         )
 
