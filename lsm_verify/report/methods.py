@@ -94,8 +94,8 @@ def _others(report: Report) -> Iterator[str]:
     covered = sum(c.covered for c in report.checks)
     if covered:
         yield (
-            f"In {_count(covered, 'check')} the misfit's gradient was below its own noise; a probe, "
-            "a random linear objective, was judged there."
+            f"In {_count(covered, 'check')} the misfit's gradient was below its own noise; a "
+            "probe, a random linear objective, was judged there."
         )
 
 

@@ -157,7 +157,7 @@ def test_methods_of_a_red_run_certify_nothing():
     assert "did not pass (FAIL): agreement (J): autograd stands apart" in text
     assert "certified to be" not in text
     assert "Without a conclusion remained 1: hessian." in text
-    assert "No signal had 1 check" in text
+    assert "In 1 check the misfit's gradient was below its own noise" in text
     assert f"tower.nc (SHA-256 {'ab' * 6}…)" in text
 
 
