@@ -79,7 +79,7 @@ def test_a_red_result_begins_and_ends_with_what_is_wrong(run, stored, changed):
     last = " ".join(out[out.rindex("FAIL") :].split())
     for place in (first, last):
         for words in ("FAIL", "agreement", "at start", "adjoint stands apart", "albedo",
-                      "adjoint 1.5, complex-step 2", "∂J/∂α", "error up to 2.5e-01"):  # fmt: skip
+                      "∂J/∂α is 1.5 by adjoint, 2 by others", "error up to 2.5e-01"):  # fmt: skip
             assert words in place
     assert out.count("replay with: lsm-verify check --replay ") == 2
     assert first.index("replay with") > 0

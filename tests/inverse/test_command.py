@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -92,7 +93,8 @@ class Terminal(io.StringIO):
 def test_progress_at_a_terminal(monkeypatch, words, count):
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
-    for name, value in (("TERM", "xterm"), ("NO_COLOR", "1"), ("COLUMNS", "200")):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name, value in (("TERM", "xterm"), ("COLUMNS", "200")):
         monkeypatch.setenv(name, value)
     with progress_bar("method") as announce:
         seen = []
@@ -102,13 +104,23 @@ def test_progress_at_a_terminal(monkeypatch, words, count):
             announce(progress)
 
         run_calibration(words, both)
-    shown = terminal.getvalue()
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", terminal.getvalue())
     assert count in shown
     assert f"{seen[-1].evaluations} evaluations" in shown
     assert f"least {seen[-1].best:.6g}" in shown
     assert [p.evaluations for p in seen] == sorted(p.evaluations for p in seen)
     assert [p.best for p in seen] == sorted((p.best for p in seen), reverse=True)
     assert len({p.evaluations for p in seen}) >= 5
+
+
+@pytest.mark.parametrize("name, value", [("NO_COLOR", "1"), ("TERM", "dumb")])
+def test_no_bar_where_a_terminal_is_to_stay_plain(monkeypatch, name, value):
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv(name, value)
+    with progress_bar("method") as announce:
+        run_calibration([], announce)
+    assert terminal.getvalue() == ""
 
 
 def test_no_progress_elsewhere(command):
