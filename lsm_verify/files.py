@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -83,12 +83,12 @@ def replacing(path: Path) -> Iterator[Path]:
         If the file cannot be written (no folder, no permission, disk full).
     """
     check_writable(path)
-    path = path.resolve()
     temporary = None
     try:
-        if path.exists() and not path.is_file():
+        if path.exists() and not path.is_file():  # before links are followed: to a pipe none leads
             yield path
             return
+        path = path.resolve()
         handle, name = tempfile.mkstemp(
             dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp"
         )
@@ -116,7 +116,14 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_folder(folder: Path, contents: Mapping[str, str | bytes]) -> None:
+Stale = Callable[[Path, Mapping[str, object]], Iterable[Path]]
+
+
+def write_folder(
+    folder: Path,
+    contents: Mapping[str, str | bytes],
+    stale: Stale = lambda folder, contents: (),
+) -> None:
     """Write files into a folder, all of them or none.
 
     They are moved in place when the last is written: a full disk changes nothing. Two processes
@@ -128,7 +135,10 @@ def write_folder(folder: Path, contents: Mapping[str, str | bytes]) -> None:
     folder : Path
         Made if need be.
     contents : mapping
-        Path within the folder to what the file holds.
+        Path within the folder to what the file holds. The first is moved in place last.
+    stale : callable
+        Says of folder and contents which files of an earlier run are to be removed; they are when
+        all but the first of the new ones are in place.
 
     Raises
     ------
@@ -141,9 +151,23 @@ def write_folder(folder: Path, contents: Mapping[str, str | bytes]) -> None:
     except OSError as error:
         raise _cannot_write(folder, error) from error
     with _alone(folder), ExitStack() as stack:
-        for name, content in contents.items():
+        old = list(stale(folder, contents))
+        for number, (name, content) in enumerate(contents.items()):
             temporary = stack.enter_context(replacing(folder / name))
             temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+            if number == 0:
+                stack.push(_removing(old))
+
+
+def _removing(paths: Iterable[Path]) -> Callable[..., None]:
+    """Return what removes files when a block ends, unless it ends by an error."""
+
+    def end(kind: object, *rest: object) -> None:
+        if kind is None:
+            for path in paths:
+                path.unlink(missing_ok=True)
+
+    return end
 
 
 @contextmanager

@@ -14,15 +14,20 @@ import typer
 
 from lsm_verify import files
 from lsm_verify.errors import InputError
-from lsm_verify.terminal import progress
+from lsm_verify.terminal import progress, working
 
 if TYPE_CHECKING:
     from lsm_verify.verify.result import Report
+
+Announce = Callable[[str], None]
 
 FORMS = ("json", "junit", "html", "markdown", "latex")
 """Options of a single file; all but ``json`` are modules of `lsm_verify.report`."""
 
 REPORT = "report.html"
+
+FIGURES, PAGES, CAPTIONS = "figures", "all.pdf", "captions.json"
+"""Folder of the figures, all of them in one file, and the list of what we drew there."""
 
 IN_FOLDER: dict[str, str] = {
     REPORT: "html",
@@ -35,6 +40,14 @@ IN_FOLDER: dict[str, str] = {
     "badge.json": "badge",
 }
 """File in a folder to its form."""
+
+
+def _folder(name: str) -> Path:
+    """Take the name of a folder; an empty one is a variable of the shell that was not set."""
+    if not name:
+        raise typer.BadParameter("an empty name; name a folder.")
+    return Path(name)
+
 
 HtmlFile = Annotated[
     Path | None, typer.Option("--html", metavar="FILE", help="Write one page with everything.")
@@ -54,6 +67,7 @@ Folder = Annotated[
         "--output",
         "-o",
         metavar="DIR",
+        parser=_folder,
         help=f"Write all of it into a folder: {', '.join(IN_FOLDER)}, figures.",
     ),
 ]
@@ -103,6 +117,10 @@ class Outputs:
         by_path: dict[Path, str] = {}
         if self.folder is not None:
             files.check_folder(self.folder)
+            for name in IN_FOLDER:
+                if (self.folder / name).exists():
+                    files.check_writable(self.folder / name)
+            files.check_folder(self.folder / FIGURES)
             inside = {(self.folder / name).resolve(): "--output" for name in IN_FOLDER}
             by_path |= inside
         for form, path in self.single.items():
@@ -119,19 +137,24 @@ class Outputs:
         InputError
             If a file cannot be written; what stood under its name stays.
         """
-        made = {form: self._render(form, report) for form in self.single}
-        everything = {} if self.folder is None else self._everything(report)
+        with working("report") as announce:
+            made = {}
+            for form in self.single:
+                announce(f"writing {form}")
+                made[form] = self._render(form, report)
+            everything = {} if self.folder is None else self._everything(report, announce)
         for form, path in self.single.items():
             files.write_text(path, made[form])
             progress(f"wrote {path}")
         if self.folder is not None:
-            files.write_folder(self.folder, everything)
+            files.write_folder(self.folder, everything, stale=_stale)
 
-    def _everything(self, report: Report) -> dict[str, str | bytes]:
-        found: dict[str, str | bytes] = {
-            name: self._render(form, report) for name, form in IN_FOLDER.items()
-        }
-        return found | _figures(report)
+    def _everything(self, report: Report, announce: Announce) -> dict[str, str | bytes]:
+        found = _figures(report, announce)
+        for name, form in IN_FOLDER.items():
+            announce(f"writing {name}")
+            found[name] = self._render(form, report)
+        return found
 
     def _render(self, form: str, report: Report) -> str:
         if form == "json":
@@ -140,15 +163,33 @@ class Outputs:
         return render(report, **self.beside) if form == "html" else render(report)
 
 
-def _figures(report: Report) -> dict[str, str | bytes]:
-    """Draw what the result holds, for a paper."""
+def _figures(report: Report, announce: Announce) -> dict[str, str | bytes]:
+    """Draw what the result holds, for a paper: SVG each, one PDF with a page each, captions."""
     from lsm_verify.report import figures, paper
 
     found: dict[str, str | bytes] = {}
-    count: dict[str, int] = {}
+    captions: dict[str, dict[str, Any]] = {}
     with figures.style():
-        for panel in itertools.chain.from_iterable(figures.panels(report).values()):
-            count[panel.name] = number = count.get(panel.name, 0) + 1
-            name = panel.name if number == 1 else f"{panel.name}-{number}"
-            found |= {f"figures/{name}.{kind}": v for kind, v in paper.drawn(panel.figure).items()}
-    return found
+        panels = list(itertools.chain.from_iterable(figures.panels(report).values()))
+        for page, panel in enumerate(panels, start=1):
+            announce(f"drawing figures ({page} of {len(panels)})")
+            name = f"{panel.name}.svg"
+            if name in captions:
+                name = f"{panel.name}-{page}.svg"
+            captions[name] = {"page": page, "caption": panel.caption}
+            found[f"{FIGURES}/{name}"] = paper.drawn(panel.figure, ["svg"])["svg"]
+        if panels:
+            found[f"{FIGURES}/{PAGES}"] = paper.pages(panel.figure for panel in panels)
+    made = {PAGES: {"caption": "all figures, a page each"}} if panels else {}
+    text = json.dumps(made | captions, indent=1, ensure_ascii=False) + "\n"
+    return {f"{FIGURES}/{CAPTIONS}": text, **found}
+
+
+def _stale(folder: Path, contents: Mapping[str, object]) -> list[Path]:
+    """Find figures of an earlier run that this one does not have; files of others are not ours."""
+    try:
+        listed = json.loads((folder / FIGURES / CAPTIONS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    names = [name for name in listed if isinstance(listed, dict) and name == Path(name).name]
+    return [folder / FIGURES / name for name in names if f"{FIGURES}/{name}" not in contents]

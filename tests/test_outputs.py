@@ -78,6 +78,43 @@ class TestFolder:
         assert (tmp_path / "mine.txt").read_text(encoding="utf-8") == "mine"
         assert (tmp_path / "junit.xml").read_text(encoding="utf-8").startswith("<?xml")
 
+    def test_no_figure_of_an_earlier_run_stays_and_those_of_others_do(self, run, tmp_path):
+        assert run("check", "twin-one-depth", "--fast", "-o", tmp_path)[0] == 0
+        (tmp_path / "figures" / "mine.svg").write_text("mine", encoding="utf-8")
+        before = set(names(tmp_path / "figures"))
+        assert run("check", "twin-one-depth", "--fast", "--routes", "adjoint,tangent",
+                   "-o", tmp_path)[0] == 0  # fmt: skip
+        after = set(names(tmp_path / "figures"))
+        listed = json.loads((tmp_path / "figures" / "captions.json").read_text(encoding="utf-8"))
+        assert after == {"mine.svg", "captions.json", *listed} < before
+        assert [listed[name]["page"] for name in sorted(listed) if name.endswith(".svg")]
+        pages = (tmp_path / "figures" / "all.pdf").read_bytes().count(b"/Type /Page ")
+        assert pages == len(listed) - 1
+
+    def test_a_list_of_figures_names_nothing_outside(self, run, tmp_path):
+        (tmp_path / "figures").mkdir()
+        listed = json.dumps({"../mine.txt": {}, "gone.svg": {}})
+        (tmp_path / "figures" / "captions.json").write_text(listed, encoding="utf-8")
+        for name in ("mine.txt", "figures/gone.svg"):
+            (tmp_path / name).write_text("x", encoding="utf-8")
+        assert run(*CHEAP, "-o", tmp_path)[0] == 0
+        assert (tmp_path / "mine.txt").exists()
+        assert not (tmp_path / "figures" / "gone.svg").exists()
+
+    @pytest.mark.parametrize("taken", ["report.html", "figures"])
+    def test_what_is_in_the_way_is_seen_before_the_work(
+        self, refused, tmp_path, taken, monkeypatch
+    ):
+        monkeypatch.setattr("lsm_verify.check_cli.load", lambda *a: pytest.fail("work was done"))
+        if taken == "figures":
+            (tmp_path / taken).write_text("x", encoding="utf-8")
+        else:
+            (tmp_path / taken).mkdir()
+        assert refused(*CHEAP, "-o", tmp_path).startswith(f"cannot write {tmp_path / taken}: ")
+
+    def test_an_empty_name_is_a_variable_that_was_not_set(self, refused):
+        assert "an empty name; name a folder" in refused(*CHEAP, "-o", "")
+
     @pytest.mark.parametrize(
         "where", ["a file", "below a file", "no permission", "full", "a name too long"]
     )
@@ -117,6 +154,23 @@ class TestFolder:
 
 def full(*args, **kwargs):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="no /dev/stdout here")
+def test_a_pipe_is_written_to_as_it_is(stored_result):
+    words = ["report", str(stored_result), "--json", "/dev/stdout"]
+    command = [sys.executable, "-c", "from lsm_verify.cli import main; main()", *words]
+    path = os.pathsep.join(filter(None, sys.path))
+    done = subprocess.run(command, capture_output=True, env={**os.environ, "PYTHONPATH": path})
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(done.stdout) == json.loads(stored_result.read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def stored_result(run, tmp_path):
+    path = tmp_path / "kept.json"
+    assert run(*CHEAP, "--json", path)[0] == 0
+    return path
 
 
 class TestAccidents:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -88,18 +88,35 @@ def save_figure(figure: Figure, path: Path | str) -> tuple[Path, ...]:
     return tuple(paths.values())
 
 
-def drawn(figure: Figure) -> dict[str, bytes]:
-    """Return a figure in every format, without a date: the same figure gives the same bytes."""
-    import matplotlib as mpl
-
+def drawn(figure: Figure, formats: Sequence[str] = FORMATS) -> dict[str, bytes]:
+    """Return a figure in some formats, without a date: the same figure gives the same bytes."""
     found = {}
-    every = mpl.rc_params_from_file(STYLE, use_default_template=False)
-    # What a figure looks like was settled when it was drawn; here it is only how files hold it.
-    settings = {k: v for k, v in every.items() if k.partition(".")[0] in ("pdf", "svg", "savefig")}
-    with mpl.rc_context(settings):
-        for kind in FORMATS:
+    with _filed():
+        for kind in formats:
             buffer = BytesIO()
             undated = {"CreationDate": None} if kind == "pdf" else {"Date": None}
             figure.savefig(buffer, format=kind, metadata=undated)
             found[kind] = buffer.getvalue()
     return found
+
+
+def pages(figures: Iterable[Figure]) -> bytes:
+    """Return figures as one PDF, a page each; fonts are embedded once, most of a PDF's time."""
+    from matplotlib.backends.backend_pdf import PdfPages
+
+    buffer = BytesIO()
+    with _filed(), PdfPages(buffer, metadata={"CreationDate": None}) as file:
+        for figure in figures:
+            file.savefig(figure)
+    return buffer.getvalue()
+
+
+@contextmanager
+def _filed() -> Iterator[None]:
+    """Set how files hold a figure; what it looks like was settled when it was drawn."""
+    import matplotlib as mpl
+
+    every = mpl.rc_params_from_file(STYLE, use_default_template=False)
+    settings = {k: v for k, v in every.items() if k.partition(".")[0] in ("pdf", "svg", "savefig")}
+    with mpl.rc_context(settings):
+        yield

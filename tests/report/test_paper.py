@@ -114,3 +114,12 @@ def test_what_cannot_be_drawn_leaves_what_was_there(tmp_path, monkeypatch):
     assert {p.read_text() for p in tmp_path.iterdir()} == {"before"}
     with pytest.raises(InputError, match="does not exist"):
         paper.save_figure(drawn(), tmp_path / "no" / "a")
+
+
+def test_pages_hold_every_figure_and_the_fonts_once():
+    figures = [drawn(), drawn()]
+    content = paper.pages(figures)
+    assert content.count(b"/Type /Page ") == 2
+    assert content == paper.pages(figures)
+    assert b"Type3" not in content
+    assert len(content) < 1.5 * len(paper.pages(figures[:1]))
