@@ -101,8 +101,9 @@ def run(arguments: list[str] | None = None) -> int:
         return _fail(str(stop) or "interrupted.", INTERRUPTED)
     except Exception as error:
         if hasattr(error, "format_message"):  # usage errors of the option parser
-            message = usage.explain(error)
-            return _fail(f"{message} See lsm-verify --help.", USAGE) if message else USAGE
+            words = sys.argv[1:] if arguments is None else arguments
+            message = usage.explain(error, app, words)
+            return _fail(message, USAGE) if message else USAGE
         traceback.print_exc()
         return _fail("internal error, please report it with the lines above.", INTERNAL)
 

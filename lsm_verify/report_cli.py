@@ -32,7 +32,7 @@ def report(
     more: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[MORE.json]…",
+            metavar="MORE.json",
             help="Shown beside it in the page: files of selftest --json, bench run -o, reproduce, "
             "calibrate --json.",
         ),

@@ -15,7 +15,7 @@ def selftest(
     mutants: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[MUTANT]…",
+            metavar="MUTANT",
             help="Names or beginnings of names (default: all).",
             autocompletion=usage.mutants,
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import typer
@@ -36,13 +36,35 @@ def epilog(*examples: str) -> str:
 # ---------------------------------------------------------------- what was meant
 
 
-def explain(error: Any) -> str:
-    """Return the message of a usage error, with the nearest word where one does not exist."""
+def explain(error: Any, app: typer.Typer, words: Sequence[str]) -> str:
+    """Return a usage error as sentences that end with the help of the command it is of.
+
+    A word that does not exist is told with the nearest one. Empty if the error has no message:
+    then the help has been shown already.
+    """
     context, message = getattr(error, "ctx", None), str(error.format_message())
-    if context is None:
-        return message
+    if context is not None:
+        message = _meant(error, context, message)
+    if not message:
+        return ""
+    stop = "" if message.endswith((".", "?")) else "."
+    return f"{message}{stop} See {' '.join(_path(app, words))} --help."
+
+
+def _path(app: typer.Typer, words: Sequence[str]) -> Iterator[str]:
+    """Yield the program and those words that lead to a command: not every error knows its own."""
+    yield "lsm-verify"
+    command: Any = typer.main.get_command(app)
+    for word in words:
+        command = getattr(command, "commands", {}).get(word)
+        if command is None:
+            return
+        yield word
+
+
+def _meant(error: Any, context: Any, message: str) -> str:
     if hasattr(error, "option_name"):
-        options = [word for each in context.command.params for word in each.opts]
+        options = [word for each in context.command.get_params(context) for word in each.opts]
         long = [word for word in options if word.startswith("--")]
         return str(unknown("option", error.option_name, long))
     missing = re.match(r"No such command '([^']*)'", message)

@@ -2,6 +2,7 @@
 import errno
 import json
 import os
+import re
 import shlex
 import sys
 from importlib import import_module
@@ -157,7 +158,7 @@ class TestRefusals:
         option = arguments[-2]
         assert f"'{option}'" in message
         assert "valid" in message
-        assert message.endswith("See lsm-verify --help.")
+        assert message.endswith(f". See lsm-verify {arguments[0]} --help.")
 
     @pytest.mark.parametrize("tolerance", ["1e-13", "0", "-1", "nan", "inf"])
     def test_jacobi_tolerance(self, refused, tolerance):
@@ -170,11 +171,27 @@ class TestRefusals:
         message = refused("check", "layered", "--routes", "autograd-published", "--points", "0")
         assert message.startswith("the published method does not cover this case")
 
-    @pytest.mark.parametrize("arguments", [("check", "twin", "--pionts", "1"), ("chekc", "twin"),
-                                           ("check", "twin", "extra"),
-                                           ("simulate", "twin")])  # fmt: skip
-    def test_wrong_usage(self, refused, arguments):
-        assert refused(*arguments).endswith("See lsm-verify --help.")
+    @pytest.mark.parametrize(
+        "arguments, named",
+        [
+            (("check", "twin", "--pionts", "1"), "check --help"),
+            (("chekc", "twin"), "--help"),
+            (("--pionts",), "--help"),
+            (("check", "twin", "extra"), "check --help"),
+            (("check", "twin", "--seed"), "check --help"),
+            (("simulate", "twin"), "simulate --help"),
+            (("bench", "comprae"), "bench --help"),
+            (("bench", "--pionts"), "bench --help"),
+            (("bench", "compare"), "bench compare --help"),
+            (("data", "fetch", "extra"), "data fetch --help"),
+        ],
+    )
+    def test_wrong_usage_is_told_in_sentences_with_the_help_of_its_command(
+        self, refused, arguments, named
+    ):
+        message = refused(*arguments)
+        assert re.search(rf"[.?] See lsm-verify {named}\.$", message)
+        assert "known: ." not in message
 
     def test_no_case(self, refused):
         assert refused("check").startswith("nothing to check; name a case (twin), ")

@@ -180,7 +180,7 @@ def test_the_self_check_counts(monkeypatch, exit_code, status):
         (["--json", "no/such/folder/d.json"], "create it first"),
         (["--json", "."], "it is a folder"),
         (["--jsno", "d.json"], "Did you mean '--json'?"),
-        (["twin"], "See lsm-verify --help."),
+        (["twin"], "argument(s) (twin). See lsm-verify doctor --help."),
     ],
 )
 def test_wrong_usage(refused, words, message):

@@ -121,7 +121,7 @@ class TestRefusals:
         assert message == (
             f"cannot read {tmp_path / 'none.json'}: No such file or directory; check the name."
         )
-        assert refused("report").endswith("See lsm-verify --help.")
+        assert refused("report").endswith(". See lsm-verify report --help.")
         assert "cannot read" in refused("report", tmp_path)
 
     def test_a_version_of_the_future(self, refused, changed):

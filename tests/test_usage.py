@@ -42,6 +42,15 @@ def test_help_has_examples(run, path):
 
 
 @pytest.mark.parametrize("path", TREE, ids=" ".join)
+def test_the_usage_line_brackets_what_may_be_left_out_once(path):
+    command = TREE[path]
+    line = command.get_usage(typer.Context(command, info_name=" ".join(path)))
+    assert "[OPTIONS]" in line
+    assert "[[" not in line
+    assert "…" not in line
+
+
+@pytest.mark.parametrize("path", TREE, ids=" ".join)
 def test_examples_parse(path):
     for example in examples(TREE[path]):
         program, *words = shlex.split(example)
