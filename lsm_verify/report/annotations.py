@@ -2,8 +2,6 @@
 
 # No `from __future__ import annotations`: the name is that of a function here.
 import ast
-import os
-from collections.abc import Mapping
 from pathlib import Path
 
 from lsm_verify.report.findings import RANK, deciding, headline
@@ -12,11 +10,6 @@ from lsm_verify.verify.result import CheckResult, Report, Verdict
 
 MOST = 10
 """Errors, and warnings, that GitHub shows of one step (docs.github.com, "Workflow commands")."""
-
-
-def wanted(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether this is a job of GitHub Actions."""
-    return environment.get("GITHUB_ACTIONS") == "true"
 
 
 def annotations(report: Report, *, root: Path | None = None) -> list[str]:

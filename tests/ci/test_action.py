@@ -18,15 +18,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lsm_verify import Report
+from lsm_verify.report.markdown import LIMIT
+from tests.report.reports import right, wrong
 
 ROOT = Path(__file__).parents[2]
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text("utf-8"))
 STEPS = ACTION["runs"]["steps"]
-
-reads_results = pytest.mark.skipif(
-    not hasattr(Report, "from_json"), reason="this version cannot read a stored result"
-)
 
 
 class Job:
@@ -53,11 +50,12 @@ class Job:
 
     def expression(self, text):
         def known(match):
-            words = match[1].strip()
+            words, _, otherwise = match[1].strip().partition(" || ")
             if words.startswith("inputs."):
                 return self.inputs[words.removeprefix("inputs.")]
             if words.startswith("steps.check.outputs."):
-                return self.outputs.get(words.removeprefix("steps.check.outputs."), "")
+                value = self.outputs.get(words.removeprefix("steps.check.outputs."), "")
+                return value or otherwise.strip("'")
             assert words == "github.action_path"
             return str(ROOT)
 
@@ -96,6 +94,10 @@ class Job:
         pairs = (line.partition("=") for line in written.read_text().splitlines())
         self.outputs |= {key: value for key, _, value in pairs}
         return done.returncode
+
+    def output(self, name):
+        """What the workflow that uses the action reads."""
+        return self.expression(ACTION["outputs"][name]["value"])
 
     @property
     def summary(self):
@@ -161,6 +163,9 @@ def test_the_report_is_kept_and_told_when_the_check_is_red():
         ({}, [str(ROOT)]),
         ({"package": "lsm-verify==0.1.0", "requirements": "-e . numpy"},
          ["lsm-verify==0.1.0", "-e", ".", "numpy"]),
+        ({"requirements": "-e .\n-r\twanted.txt\n\nnumpy\n"},
+         [str(ROOT), "-e", ".", "-r", "wanted.txt", "numpy"]),
+        ({"requirements": " \n"}, [str(ROOT)]),
     ],
 )  # fmt: skip
 def test_install(job, inputs, wanted):
@@ -172,17 +177,33 @@ def test_install(job, inputs, wanted):
     assert arguments[-len(wanted) :] == wanted
 
 
+def test_a_failed_installation_is_an_error(job):
+    made = job(target="twin")
+    made.program("python", "exit 1")
+    assert made.run("Install lsm-verify") == 1
+    assert made.output("verdict") == "ERROR"
+    assert made.output("exit-code") == made.output("report") == ""
+
+
 @pytest.mark.parametrize("code, verdict", [(0, "PASS"), (1, "FAIL"), (3, "INCONCLUSIVE")])
 def test_outputs_and_exit_code(job, code, verdict):
     made = job(target="twin", arguments="--fast --seed 7")
     stand_in(made, code, verdict)
     assert made.run("Check the gradient") == 0
-    assert made.outputs["verdict"] == verdict
-    assert made.outputs["exit-code"] == str(code)
+    assert made.output("verdict") == verdict
+    assert made.output("exit-code") == str(code)
     assert called(made) == [
         "check", "twin", "--fast", "--seed", "7", "--output", made.outputs["report"]
     ]  # fmt: skip
     assert made.run("Verdict") == code
+
+
+@pytest.mark.parametrize("text", ["--fast\n--strict\n", "--fast --strict", "\n--fast\t--strict"])
+def test_arguments_are_split_at_lines_too(job, text):
+    made = job(target="twin", arguments=text)
+    stand_in(made, 0, "PASS")
+    assert made.run("Check the gradient") == 0
+    assert called(made)[:-2] == ["check", "twin", "--fast", "--strict"]
 
 
 def test_without_a_target_the_projects_own_is_checked(job):
@@ -206,14 +227,42 @@ def test_a_check_that_could_not_run_says_so(job):
     made = job(target="twin")
     stand_in(made, 2)
     assert made.run("Check the gradient") == 0
-    assert made.outputs["verdict"] == "ERROR"
+    assert made.output("verdict") == "ERROR"
     assert made.run("Summary and annotations") == 0
     assert "exit code 2" in made.summary
     assert "::error title=lsm-verify could not run::exit code 2" in made.log
     assert made.run("Verdict") == 2
 
 
-@reads_results
+@pytest.mark.parametrize("made_of, rest", [(right, 2100), (wrong, 2100)])
+def test_the_summary_counts_what_stands_there_already(job, made_of, rest):
+    made = stored(job(), made_of())
+    before = "x" * (LIMIT - rest - 1) + "\n"
+    (made.folder / "summary").write_text(before)
+    assert made.run("Summary and annotations") == 0, made.log
+    assert made.summary.startswith(before)
+    assert f"{made_of().verdict}: gradient of" in made.summary[len(before) :]
+    assert len(made.summary.encode()) <= LIMIT
+
+
+def test_a_summary_that_is_full_is_told_and_fails_nothing(job):
+    made = stored(job(), right())
+    (made.folder / "summary").write_text("x" * LIMIT)
+    assert made.run("Summary and annotations") == 0, made.log
+    assert "::warning title=no summary of lsm-verify::limit=0 bytes is too little" in made.log
+    assert made.summary == "x" * LIMIT
+
+
+def stored(job, report):
+    """A job whose check has left this report."""
+    path = job.folder / "report.json"
+    path.write_text(json.dumps(report.to_json()), encoding="utf-8")
+    job.outputs = {
+        "report": str(job.folder), "verdict": report.verdict, "exit-code": str(report.exit_code)
+    }  # fmt: skip
+    return job
+
+
 @pytest.mark.parametrize("name, code", [("rosenbrock", 0), ("wrong_gradient", 1)])
 def test_the_whole_of_it(job, name, code):
     """With the command line itself."""

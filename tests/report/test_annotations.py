@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from lsm_verify import Verdict
-from lsm_verify.report.annotations import MOST, annotations, wanted
+from lsm_verify.report.annotations import MOST, annotations
 from tests.report.reports import check, flat, located, right, wrong
 
 
@@ -80,8 +80,3 @@ def test_the_file_and_line_of_the_target(tmp_path, folder):
 def test_without_a_file_there_is_none(tmp_path, replay):
     _, properties, _ = parsed(annotations(replace(wrong(), replay=replay), root=tmp_path)[0])
     assert properties.keys() == {"title"}
-
-
-def test_they_are_wanted_in_actions_alone():
-    assert wanted({"GITHUB_ACTIONS": "true"})
-    assert not wanted({"CI": "true"})
