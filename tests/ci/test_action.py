@@ -133,7 +133,15 @@ def test_the_metadata_are_complete():
     assert all(isinstance(i["default"], str) for i in ACTION["inputs"].values())
 
 
-@pytest.mark.parametrize("path", ["action.yml", ".github/workflows/ci.yml", "docs/howto/ci.md"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "action.yml",
+        ".github/workflows/ci.yml",
+        ".github/workflows/nightly.yml",
+        "docs/howto/ci.md",
+    ],
+)
 def test_actions_of_others_are_pinned_by_major_version(path):
     used = re.findall(r"uses: (\S+)", (ROOT / path).read_text("utf-8"))
     assert used

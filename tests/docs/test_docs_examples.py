@@ -50,7 +50,8 @@ def test_a_gap_stands_for_anything_and_nothing_else_does():
 
 
 def test_times_do_not_count_but_what_follows_does():
-    assert same("seconds: set-up 1.0\n\nPASS", "seconds: set-up 100.0\nmore\n\nPASS")
+    assert same("seconds: set-up 1.0, a 2.0\n\nPASS", "seconds: set-up 100.0,\na 0.1\n\nPASS")
+    assert not same("seconds: set-up 1.0\n\nPASS", "seconds: set-up 1.0, maps 0.1\n\nPASS")
     assert not same("seconds: set-up 1.0\n\nPASS", "seconds: set-up 1.0\n\nFAIL")
 
 

@@ -1,4 +1,4 @@
-"""Every example of the README and of the site runs and prints what the page shows."""
+"""Examples of the README and of the site run and print what the page shows, or say why not."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+import typer
 
+from lsm_verify import cli
 from tools import docs_examples
 
 ROOT = Path(__file__).parents[2]
@@ -67,13 +69,74 @@ def test_there_are_pages_of_every_kind():
 
 
 def test_files_named_for_developers_exist():
-    """Paths in backticks on the how-to pages and in CONTRIBUTING are those of this tree."""
-    named = re.compile(r"`((?:lsm_verify|reference|tests|tools)/[\w./-]+?\.(?:py|md|json))`")
-    found = [
-        (name(page), path) for page in PAGES for path in named.findall(page.read_text("utf-8"))
-    ]
+    """Paths on the pages and in CONTRIBUTING are those of this tree, in backticks or not."""
+    named = re.compile(
+        r"(?<![\w./-])((?:lsm_verify|reference|tests|tools)/[\w./-]+\.(?:py|md|json))"
+    )
+    found = [(page, path) for page in PAGES for path in named.findall(page.read_text("utf-8"))]
     assert len(found) > 30
-    assert not [(page, path) for page, path in found if not (ROOT / path).is_file()]
+    homes = (ROOT, ROOT / "docs")  # links between pages lead from the pages' folder
+    assert not [
+        (name(page), path)
+        for page, path in found
+        if not any((home / path).is_file() for home in homes)
+    ]
+
+
+def test_files_hold_what_pages_say_is_in_them():
+    """``NAME`` of, in or (``PATH``): the file defines the name; of a command, its function."""
+    told = re.compile(
+        r"`(?P<name>\w+)(?: --help)?`\s+(?:of\s+|in\s+|\()`"
+        r"(?P<path>(?:lsm_verify|reference|tests|tools)/[\w/]+\.py)`"
+    )
+    found = [
+        (name(page), each["name"], each["path"])
+        for page in PAGES
+        for each in told.finditer(page.read_text("utf-8"))
+    ]
+    assert len(found) >= 3
+    for page, defined, path in found:
+        source = (ROOT / path).read_text("utf-8")
+        pattern = rf"^(?:(?:def|class) {defined}\b|{defined}\b[^=\n]*=)"
+        assert re.search(pattern, source, re.MULTILINE), (page, defined, path)
+
+
+PLACES = dict(
+    re.findall(
+        r"^\| (`.*?) \| (.*) \|$", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.MULTILINE
+    )
+)
+"""The table of places in CONTRIBUTING: place to what is decided there."""
+
+
+def files_in(cell):
+    return set(re.findall(r"`(?:lsm_verify/)?([\w/*]+(?:\.py|/))`", cell))
+
+
+def test_every_module_has_its_place():
+    named = set().union(*map(files_in, PLACES))
+    package = ROOT / "lsm_verify"
+    modules = {each.name for each in package.glob("*.py")} - {"__init__.py", "_callable.py"}
+    packages = {f"{each.parent.name}/" for each in package.glob("*/__init__.py")}
+    assert (modules | packages) - named == set()
+    assert not [each for each in named if not any((f / each).exists() for f in (package, ROOT))]
+    report = {each.name for each in (package / "report").glob("*.py")} - {"__init__.py"}
+    assert files_in(PLACES["`lsm_verify/report/`"]) == report | {"templates/"}
+
+
+def test_modules_of_a_place_are_there():
+    for place, decided in PLACES.items():
+        folder = re.fullmatch(r"`(lsm_verify/\w+/)`", place)
+        for each in re.findall(r"`([\w*]+\.py)`", decided) if folder else ():
+            assert list((ROOT / folder[1]).glob(each)), (place, each)
+
+
+def test_commands_with_exit_codes_of_their_own_stand_on_their_page():
+    page = (ROOT / "docs" / "reference" / "exit-codes.md").read_text("utf-8")
+    commands = typer.main.get_command(cli.app).commands
+    own = {name for name, each in commands.items() if "Exit codes:" in (each.help or "")}
+    assert {"report", "doctor"} <= own
+    assert {each for each in own if f"`{each}" not in page} == set()
 
 
 def test_equations_are_numbered_once_and_those_that_the_code_cites_exist():
