@@ -6,6 +6,7 @@ A terminal, a page, a viewer of JUnit XML, an annotation and a summary all say i
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from lsm_verify.quantities import PARAMETERS
 from lsm_verify.verify.result import CheckResult, GradientRow, PointResult, Report, Verdict
@@ -46,7 +47,7 @@ def deciding(report: Report) -> list[CheckResult]:
 
 def headline(report: Report, check: CheckResult) -> str:
     """Say in one line what was found, where, and by how much it is off."""
-    return "; ".join((what(check), where(check), how_far(report, check)))
+    return "; ".join(filter(None, (what(check), where(check), how_far(report, check))))
 
 
 def what(check: CheckResult) -> str:
@@ -74,15 +75,44 @@ def how_far(report: Report, check: CheckResult) -> str:
 
 
 def how_much(check: CheckResult) -> str:
-    """Give the number that decides with its limit, and what the gradient's error is at most."""
+    """Give the number that decides with its limit, and what the gradient's error is at most.
+
+    A number that was not measured is left out; on a kink all of them: there is no gradient that
+    they could be the error of.
+    """
+    if check.verdict is Verdict.NONSMOOTH:
+        return ""
     limit = f" of {check.pass_limit:g}" if check.pass_limit > 0 else ""
-    words = f"{check.statistic} {check.value:.3g}{limit}"
-    return words if check.bound is None else f"{words}, error up to {check.bound:.1e} of ‖g∘s‖"
+    words = [f"{check.statistic} {check.value:.3g}{limit}"] if math.isfinite(check.value) else []
+    words += [] if check.bound is None else [f"error up to {check.bound:.1e} of ‖g∘s‖"]
+    return ", ".join(words)
+
+
+def statistic(check: CheckResult, of: str = "") -> str:
+    """Give the number that decides in a cell, its limit after ``of``, or say that there is none."""
+    if not math.isfinite(check.value):
+        return "no number"
+    limit = f"{of}{check.pass_limit:g}" if of and check.pass_limit > 0 else ""
+    return f"{check.value:.2g}{limit}"
+
+
+def worst(group: Iterable[CheckResult]) -> CheckResult:
+    """Return the check with the largest number; having none is the worst, unless it passed."""
+
+    def size(check: CheckResult) -> float:
+        if not math.isnan(check.value):
+            return check.value
+        return -math.inf if check.verdict is Verdict.PASS else math.inf
+
+    return max(group, key=size)
 
 
 def derivative(report: Report, check: CheckResult) -> str:
-    """Give the derivative that shows it best: the affected one in which answers differ most."""
-    row = _row(report, check)
+    """Give the derivative that shows it best: the affected one in which answers differ most.
+
+    On a kink there is none.
+    """
+    row = None if check.verdict is Verdict.NONSMOOTH else _row(report, check)
     return "" if row is None else _values(row, check)
 
 
@@ -91,7 +121,8 @@ def wrong_row(point: PointResult, row: GradientRow) -> str:
     index = f"[{','.join(map(str, row.component))}]" if row.component else ""
     name = f"gradient of {point.objective} by {row.parameter}{index}"
     unit = f" (unit of {row.parameter}: {row.unit})" if row.unit not in ("", "1") else ""
-    if row.finite_difference is None and row.agreement_z is None:
+    finite = all(map(math.isfinite, row.gradients.values()))
+    if row.finite_difference is None and row.agreement_z is None and finite:
         return f"a number of the {name} is wrong, which is not known; at {point.point}"
     digits = _digits([*row.gradients.values()])
     values = [f"{route} {value:.{digits}g}" for route, value in row.gradients.items()]

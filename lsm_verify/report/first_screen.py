@@ -45,8 +45,9 @@ def facts(report: Report) -> list[Fact]:
         found = [Fact("What", verdict_words(report))]
     else:
         words = (derivative(report, check), how_much(check))
-        how = Fact("By how much", "; ".join(word for word in words if word))
-        found = [*_what(check), *_where(report, check), how]
+        how = "; ".join(word for word in words if word)
+        found = [*_what(check), *_where(report, check)]
+        found += [Fact("By how much", how)] if how else []
     return [*found, Fact("Checks", counted(report)), *_replay(report)]
 
 

@@ -93,13 +93,19 @@ def _add_parameter(
             "worst_component": ",".join(map(str, worst.component)) or None,
             "share": worst.share,
             "agreement_z": worst.agreement_z,
-            "bound": max((r.bound for r in rows if r.bound is not None), default=None),
+            "bound": _bound(rows),
             **{f"gradient by {route}": value for route, value in worst.gradients.items()},
         },
     )
     if worst.verdict is Verdict.FAIL:
         text = wrong_row(point, worst)
         _add_outcome(case, "failure", text, "", report).set("type", worst.verdict.value)
+
+
+def _bound(rows: list[GradientRow]) -> float | None:
+    """Return the largest bound; of a number without one nothing is certified."""
+    bounds = [row.bound for row in rows if row.bound is not None]
+    return max(bounds) if len(bounds) == len(rows) else None
 
 
 def _add_outcome(

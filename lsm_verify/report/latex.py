@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from lsm_verify.quantities import PARAMETERS
-from lsm_verify.report.findings import RANK, deciding, headline
+from lsm_verify.report.findings import RANK, deciding, headline, statistic, worst
 from lsm_verify.report.rounding import up
 from lsm_verify.report.tex import escape, number, prose, symbol
 from lsm_verify.verify.result import CheckResult, GradientRow, PointResult, Report, Verdict
@@ -149,14 +149,13 @@ def _checks(report: Report) -> str:
         r"\midrule",
     ]
     for (name, objective, _), group in groups.items():
-        worst = max(group, key=lambda c: c.value)
-        limit = f" / {worst.pass_limit:g}" if worst.pass_limit > 0 else ""
+        shown = worst(group)
         bound = max((c.bound for c in group if c.bound is not None), default=None)
         points = len({c.point for c in group})
-        value = prose(f"{worst.value:.2g}{limit}")
+        value = prose(statistic(shown, " / "))
         of = f" ({objective})" if objective else ""
         cells = (escape(name + of), str(points), value, _bound(bound))
-        lines.append(_line((*cells, _verdict(worst.verdict))))
+        lines.append(_line((*cells, _verdict(shown.verdict))))
     covered = sum(c.covered for c in report.checks)
     more = (
         f" {covered} without a signal are left out: another objective is judged there."

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lsm_verify.errors import InputError
-from lsm_verify.report.findings import deciding, headline
+from lsm_verify.report.findings import deciding, headline, statistic
 from lsm_verify.report.text import detail, verdict_line
 from lsm_verify.verify.result import CheckResult, GradientRow, PointResult, Report, Verdict
 
@@ -164,7 +164,7 @@ def _check(check: CheckResult) -> str:
     verdict = f"{check.verdict} (the probe is judged)" if check.covered else check.verdict
     name = f"{check.check} ({check.objective})" if check.objective else check.check
     limit = f"{check.pass_limit:g}" if check.pass_limit > 0 else ""
-    worst = f"{check.statistic} {check.value:.2g}"
+    worst = f"{check.statistic} {statistic(check)}"
     bounds = (_number(check.bound), _number(check.detectable))
     return _row((name, check.point, verdict, worst, limit, *bounds))
 

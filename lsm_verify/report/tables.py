@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lsm_verify.report import findings
 from lsm_verify.report.findings import symbol_of
 from lsm_verify.report.first_screen import SIGNS
 from lsm_verify.report.text import grouped, title
@@ -87,7 +88,7 @@ def _rows(report: Report, groups: Sequence[list[CheckResult]]) -> tuple[tuple[Ce
 
 def _check(report: Report, group: Sequence[CheckResult]) -> tuple[Cell, ...]:
     """One row for checks of the same kind: their worst figures."""
-    worst = max(group, key=lambda c: c.value if c.value == c.value else float("inf"))
+    worst = findings.worst(group)
     points = list(dict.fromkeys(c.point for c in group))
     subjects = list(dict.fromkeys(c.subject for c in group))
     below = subjects[0] if len(subjects) == 1 else f"{len(subjects)} subjects"
@@ -104,7 +105,7 @@ def _check(report: Report, group: Sequence[CheckResult]) -> tuple[Cell, ...]:
         Cell(points[0] if len(points) == 1 else f"{len(points)} points", below=_more(points)),
         verdict(str(worst.verdict)),
         Cell(worst.statistic),
-        number(worst.value, ".2g"),
+        Cell(findings.statistic(worst), number=True),
         number(worst.pass_limit if worst.pass_limit > 0 else None, "g"),
         number(max(bounds, default=None)),
         number(max(seen, default=None)),

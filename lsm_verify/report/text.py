@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lsm_verify.report.findings import deciding, how_far, symbol_of
+from lsm_verify.report.findings import deciding, how_far, statistic, symbol_of, worst
 from lsm_verify.verify.agreement import FAIL_Z, PASS_Z
 from lsm_verify.verify.result import CheckResult, GradientRow, PointResult, Report, Verdict, judge
 
@@ -61,7 +61,8 @@ def _lead(report: Report, console: Console) -> None:
     bad = deciding(report)
     if bad:
         text = Text(str(report.verdict), style=COLOURS[report.verdict])
-        console.print(text.append(f"  {detail(bad[0])}; {how_far(report, bad[0])}", style=""))
+        words = "; ".join(filter(None, (detail(bad[0]), how_far(report, bad[0]))))
+        console.print(text.append(f"  {words}", style=""))
     _replay(report, console)
 
 
@@ -103,7 +104,8 @@ def verdict_line(report: Report) -> Text:
     text.append(
         f"  {len(bad)} of {len(report.checks)} checks; the first: {bad[0].check} ", style=""
     )
-    text.append(f"at {bad[0].point}: {bad[0].message}; {how_far(report, bad[0])}", style="")
+    found = "; ".join(filter(None, (bad[0].message, how_far(report, bad[0]))))
+    text.append(f"at {bad[0].point}: {found}", style="")
     if bad[0].reason is not None:
         text.append(f" ({bad[0].reason})", style="")
     affected: dict[str, None] = {}
@@ -177,7 +179,7 @@ def _gradient_table(point: PointResult, rows: list[GradientRow | None], digits: 
     line("share of ‖g∘s‖", lambda row: f"{row.share:.1e}")
     of_value: str | Text = ""
     if point.value_z is not None:
-        line(f"max z (≤ {PASS_Z:g})", lambda row: f"{row.agreement_z:.1f}", f"{point.value_z:.1f}")
+        line(f"max z (≤ {PASS_Z:g})", lambda row: _z(row.agreement_z), f"{point.value_z:.1f}")
         verdict = judge(point.value_z, PASS_Z, FAIL_Z)
         of_value = Text(verdict, style=COLOURS[verdict])
     line("certified error", lambda row: _number(row.bound))
@@ -206,15 +208,14 @@ def check_table(checks: Iterable[CheckResult], *, verbose: bool, wide: bool) -> 
         if wide or name != "sees ≥":
             table.add_column(name, no_wrap=name not in ("check", "where"))
     for group in grouped(checks, verbose=verbose):
-        worst = max(group, key=lambda c: c.value)
+        shown = worst(group)
         points = list(dict.fromkeys(c.point for c in group))
         cells: list[str | Text] = [
-            f"{worst.check} ({worst.objective})" if worst.objective else worst.check,
+            f"{shown.check} ({shown.objective})" if shown.objective else shown.check,
             points[0] if len(points) == 1 else f"{len(points)} points",
-            f"{worst.statistic} {worst.value:.2g}"
-            + (f" of {worst.pass_limit:g}" if worst.pass_limit > 0 else ""),
+            f"{shown.statistic} {statistic(shown, ' of ')}",
             _number(max((c.bound for c in group if c.bound is not None), default=None)),
-            Text(worst.verdict, style=COLOURS[worst.verdict]),
+            Text(shown.verdict, style=COLOURS[shown.verdict]),
         ]
         if wide:
             seen = max((c.detectable for c in group if c.detectable is not None), default=None)
@@ -250,6 +251,11 @@ def detail(check: CheckResult) -> str:
     if check.location is not None:
         parts.append(f"where: {check.location.sentence}")
     return "; ".join(parts)
+
+
+def _z(value: float | None) -> str:
+    """Write a difference in units of round-off; a file has none where it was infinite."""
+    return "" if value is None else f"{value:.1f}"
 
 
 def _digits(value: float | None, digits: int) -> str:

@@ -24,7 +24,7 @@ from lsm_verify.verify.gradient_differences import (
     remainder,
 )
 from lsm_verify.verify.result import CheckResult, Reason, Verdict, judge
-from lsm_verify.verify.taylor import ORDER, WIDTH
+from lsm_verify.verify.taylor import ORDER, WIDTH, farthest
 
 TOLERANCE = 1e-8
 """Largest certified error of any component, in units of ‖H‖, the root mean square of ‖Hv‖."""
@@ -217,7 +217,7 @@ def rate(
         verdict=verdict,
         primary=False,
         statistic=f"max |rate - {ORDER:g}|",
-        value=float(np.max(np.abs(rates[rated] - ORDER), initial=0.0)),
+        value=farthest(rates),
         pass_limit=WIDTH,
         fail_limit=WIDTH,
         bound=float(max(errors) / norm) if norm > 0 and errors else None,

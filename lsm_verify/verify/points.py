@@ -67,7 +67,8 @@ def describe(
                 each.append(Verdict.INCONCLUSIVE)
         if (agreed is None or target.partial) and difference is not None and norm > 0:
             by_differences = (abs(reference[j] - difference[0]) + difference[1]) * scale / norm
-            bound = max(bound or 0.0, by_differences)
+            # A difference that is no number bounds nothing; Python's max would pass over it.
+            bound = float(np.maximum(bound or 0.0, by_differences))
         rows.append(
             GradientRow(
                 parameter=name,

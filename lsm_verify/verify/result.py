@@ -96,7 +96,8 @@ class CheckResult:
     statistic, value, pass_limit, fail_limit
         The number that decides, its limits: PASS up to the first, FAIL beyond the second.
     bound : float or None
-        Certified relative error: the largest that the claim can have, in units of ‖g∘s‖.
+        Certified relative error: the largest that the claim can have, in units of ‖g∘s‖. Of a
+        finished report it is finite: where no error can be excluded, none is certified.
     detectable : float or None
         Smallest relative error that the check could have told from noise.
     parameters : tuple of str

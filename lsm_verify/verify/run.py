@@ -9,7 +9,7 @@ from lsm_verify.errors import InputError
 from lsm_verify.routes import ROUTES
 from lsm_verify.routes.route import Route
 from lsm_verify.validation import whole
-from lsm_verify.verify import canaries
+from lsm_verify.verify import canaries, stored
 from lsm_verify.verify.case_run import verify_case
 from lsm_verify.verify.examine import Announce, Run
 from lsm_verify.verify.finite_difference import TOLERANCE as OWN_TOLERANCE
@@ -123,7 +123,7 @@ def verify(
     if run.caught:
         run.checks.append(canaries.summarise(run.caught, point=run.points[0].point))
     verdict, code = overall(tuple(run.checks), strict=strict)
-    return Report(
+    report = Report(
         case=case.name,
         title=case.title if isinstance(case, Case) else "",
         verdict=verdict,
@@ -137,6 +137,7 @@ def verify(
         replay=replay,
         evidence=run.evidence(),
     )
+    return stored.settled(report)
 
 
 def default_points(fast: bool) -> int:

@@ -13,10 +13,12 @@ import types
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from lsm_verify.errors import InputError, unknown
+from lsm_verify.verify import coherence
 from lsm_verify.verify.result import READABLE, SCHEMA_VERSION, Report
 
 PLAIN: dict[Any, tuple[str, tuple[type, ...]]] = {
@@ -58,7 +60,8 @@ def report(content: Mapping[str, Any], name: str = "the result") -> Report:
     Raises
     ------
     InputError
-        If the version is unknown, or a field missing, unknown or of another type.
+        If the version is unknown, a field is missing, unknown or of another type, or two do not fit
+        together.
     """
     version = content.get("schema_version")
     if version not in READABLE or isinstance(version, bool):
@@ -69,10 +72,23 @@ def report(content: Mapping[str, Any], name: str = "the result") -> Report:
     whole = version == SCHEMA_VERSION
     try:
         found = _read(Report, {**content, "schema_version": SCHEMA_VERSION}, "", whole)
+        assert isinstance(found, Report)
+        coherence.require(found)
     except InputError as error:
         raise InputError(f"{name}: {error} Write it anew with check --json.") from None
-    assert isinstance(found, Report)
     return found
+
+
+def settled(found: Report) -> Report:
+    """Return a report as its file will give it back.
+
+    JSON has no infinity: a bound that is infinite certifies nothing and becomes ``None``, any other
+    number that is not finite not-a-number. Done once, where a report is made, so that what is shown
+    of it now and what is shown of its file are the same.
+    """
+    again = _read(Report, found.to_json(), "", True)
+    assert isinstance(again, Report)
+    return again
 
 
 def _read(kind: Any, value: Any, where: str, whole: bool) -> Any:
@@ -115,8 +131,13 @@ def _object(kind: Any, value: Any, where: str, whole: bool) -> Any:
     for key, field in known.items():
         if key not in value and (whole or not _has_default(field)):
             raise InputError(f"{where or 'the result'} lacks the field {key!r}.")
-    hints, dot = get_type_hints(kind), f"{where}." if where else ""
+    hints, dot = _hints(kind), f"{where}." if where else ""
     return kind(**{key: _read(hints[key], each, dot + key, whole) for key, each in value.items()})
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def _has_default(field: Field[Any]) -> bool:

@@ -216,7 +216,7 @@ def _test(
         verdict=verdict,
         primary=False,
         statistic=f"max |rate - {ORDER:g}|",
-        value=float(np.max(np.abs(rates[~np.isnan(rates)] - ORDER), initial=0.0)),
+        value=farthest(rates),
         pass_limit=WIDTH,
         fail_limit=WIDTH,
         bound=float(np.max(errors) / norm) if norm > 0 and flat else None,
@@ -253,6 +253,12 @@ def _judge(r: Remainder, allowed: float, beyond: float) -> Verdict:
     if settled and min(r.linear - r.linear_uncertainty, r.proven) > beyond:
         return Verdict.FAIL
     return Verdict.INCONCLUSIVE
+
+
+def farthest(rates: Array) -> float:
+    """Distance of the worst rate from three; not-a-number where none was measured."""
+    seen = rates[~np.isnan(rates)]
+    return float(np.max(np.abs(seen - ORDER))) if seen.size else float("nan")
 
 
 def _message(rates: Array) -> str:

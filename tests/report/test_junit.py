@@ -197,3 +197,19 @@ def test_what_xml_cannot_hold_is_replaced(schema, wrong):
     root = etree.fromstring(text)
     schema.assertValid(root)
     assert "a\ufffd[31m\ufffdb\ufffd" in root.find("testsuite").get("name")
+
+
+def test_a_parameter_of_which_one_number_has_no_bound_has_none(right):
+    rows = right.points[0].rows
+    assert len(rows) > 1
+    made = replace(
+        right, points=(replace(right.points[0], rows=(replace(rows[0], bound=None), *rows[1:])),)
+    )
+
+    def bounds(report):
+        cases = ElementTree.fromstring(render(report).encode()).iter("testcase")
+        (case,) = [c for c in cases if c.get("name").startswith("gradient of")]
+        return [p.get("value") for p in case.iter("property") if p.get("name") == "bound"]
+
+    assert bounds(right) == [str(max(row.bound for row in rows))]
+    assert bounds(made) == []

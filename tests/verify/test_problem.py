@@ -523,3 +523,14 @@ def test_an_entry_too_many_is_named():
     )
     with pytest.raises(InputError, match="gradient 'mine' of problem 'c'; known: a, b"):
         verify(problem)
+
+
+def test_a_difference_that_is_no_number_bounds_nothing():
+    """Finite at the shortest steps alone: no difference can be had, so no error is excluded."""
+
+    def nearby(x):
+        return float(x @ x) if np.max(np.abs(x - 1)) < 5e-8 else np.inf
+
+    report = verify(Problem(nearby, [1.0, 1.0], gradients={"mine": lambda x: 2 * x}))
+    assert report.verdict is Verdict.INCONCLUSIVE
+    assert [row.bound for row in report.points[0].rows] == [None, None]

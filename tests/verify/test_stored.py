@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
+import re
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import Any, Literal
 
 import pytest
+from rich.console import Console
 
 from lsm_verify import InputError, Report, Verdict
+from lsm_verify.report import text
 from lsm_verify.verify import stored
 from lsm_verify.verify.result import READABLE, SCHEMA_VERSION, Location
 
@@ -52,10 +57,56 @@ def test_what_json_lacks_becomes_not_a_number(report):
     assert Report.from_json(made.to_json()).to_json() == made.to_json()
 
 
+def test_no_bound_of_a_run_is_infinite_and_its_file_is_shown_as_it_is(report):
+    """At the truth the gradient of the misfit is zero: no relative error can be excluded."""
+    (silent,) = [
+        c
+        for c in report.checks
+        if (c.check, c.point, c.objective) == ("agreement", "truth", "J") and c.covered
+    ]
+    assert silent.bound is None
+    again = Report.from_json(report.to_json())
+    forms = {form: import_module(f"lsm_verify.report.{form}").render for form in FORMS}
+    for form, render in forms.items():
+        assert render(report) == render(again), form
+        assert not re.search(r"\binf\b", render(report)), form
+    assert shown(report) == shown(again)
+
+
+def test_a_settled_report_is_what_its_file_gives_back(report):
+    row = replace(report.points[0].rows[0], bound=math.inf, agreement_z=math.inf)
+    point = replace(report.points[0], rows=(row,), value_z=math.inf)
+    check = replace(report.checks[0], bound=math.inf, detectable=-math.inf, value=math.inf)
+    found = stored.settled(replace(report, checks=(check,), points=(point,)))
+    assert (found.checks[0].bound, found.checks[0].detectable) == (None, None)
+    assert math.isnan(found.checks[0].value)
+    assert (found.points[0].value_z, found.points[0].rows[0].bound) == (None, None)
+    assert shown(found) == shown(Report.from_json(found.to_json()))
+
+
+def test_a_point_whose_value_alone_can_be_compared_is_shown(report):
+    """An infinite difference of two routes' derivatives is no number in a file."""
+    row = replace(report.points[0].rows[0], agreement_z=math.inf, verdict=Verdict.FAIL)
+    made = replace(report, points=(replace(report.points[0], rows=(row,), value_z=1.5),))
+    lines = shown(Report.from_json(made.to_json())).splitlines()
+    (line,) = [line for line in lines if line.startswith("max z (")]
+    assert line.split(")")[1].split() == ["1.5"]
+
+
 @pytest.mark.parametrize("version", [v for v in READABLE if v < SCHEMA_VERSION] or [SCHEMA_VERSION])
 def test_older_versions_are_read(data, version):
     data["schema_version"] = version
     assert Report.from_json(data).schema_version == SCHEMA_VERSION
+
+
+FORMS = ("junit", "markdown", "latex", "methods", "provenance", "badge")
+
+
+def shown(report):
+    """What a terminal shows of all of it."""
+    out = io.StringIO()
+    text.show(report, Console(file=out, width=120, highlight=False), verbose=True)
+    return out.getvalue()
 
 
 def no(key):
@@ -97,6 +148,58 @@ def test_what_was_not_written_so_is_refused(data, change, message):
     change(data)
     with pytest.raises(InputError, match=message) as caught:
         Report.from_json(data)
+    assert "\n" not in str(caught.value)
+
+
+def cut(*path):
+    """Shorten a list by its last entry."""
+
+    def change(content):
+        for key in path:
+            content = content[key]
+        content.pop()
+
+    return change
+
+
+def put_at(*path, value):
+    def change(content):
+        for key in path[:-1]:
+            content = content[key]
+        content[path[-1]] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (put_at("points", 0, "values", value={}), r"points\[0\].values is empty; the objective by"),
+        (lambda r: r["points"][1]["rows"][2]["gradients"].pop("tangent"),
+         r"points\[1\].rows\[2\].gradients lacks 'tangent', of which points\[1\].values has"),
+        (cut("evidence", "taylor", 0, "remainder"),
+         r"evidence.taylor\[0\].remainder has \d+ entries; \d+ are wanted, as many as steps has"),
+        (put_at("evidence", "taylor", 0, "window", value=[]), r"taylor\[0\].window is empty"),
+        (lambda r: r["evidence"]["taylor"][1].update(steps=[], remainder=[]),
+         r"taylor\[1\].steps is empty"),
+        (cut("evidence", "differences", 1, "slopes"), r"differences\[1\].slopes has \d+ entries"),
+        (put_at("evidence", "differences", 0, "claimed", value={}), r"\[0\].claimed is empty"),
+        (put_at("evidence", "maps", 0, "kind", value="x"), r"maps\[0\].kind='x' must be one"),
+        (put_at("evidence", "maps", 0, "routes", value=[]), r"maps\[0\].routes has 0 entries"),
+        (cut("evidence", "maps", 0, "values"), r"maps\[0\].values has \d+ entries; \d+ are wanted"),
+        (cut("evidence", "maps", 0, "values", 1), r"maps\[0\].values\[1\] has \d+ entries"),
+        (cut("evidence", "maps", 0, "depths"), r"maps\[0\].depths has \d+ entries; .* as m"),
+        (lambda r: r["evidence"]["maps"][0]["states"].reverse(), r"maps\[0\].states must be two"),
+        (put_at("evidence", "energy", 0, "steps", value=[0]), r"energy\[0\].steps must be two"),
+        (cut("evidence", "energy", 0, "ratio"), r"energy\[0\].ratio has \d+ entries; \d+ are want"),
+    ],
+)  # fmt: skip
+def test_parts_that_do_not_fit_together_are_refused(data, change, message):
+    change(data)
+    with pytest.raises(InputError, match=message) as caught:
+        Report.from_json(data)
+    assert str(caught.value).startswith("the result: ")
+    assert str(caught.value).endswith("Write it anew with check --json.")
     assert "\n" not in str(caught.value)
 
 
