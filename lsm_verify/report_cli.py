@@ -10,19 +10,11 @@ import typer
 from lsm_verify.errors import InputError
 from lsm_verify.options import Json
 from lsm_verify.outputs import REPORT, Folder, HtmlFile, JunitFile, LatexFile, MarkdownFile, Outputs
+from lsm_verify.report.companions import KINDS, require
 from lsm_verify.terminal import print_text, rendered
 
 if TYPE_CHECKING:
     from lsm_verify.verify.result import Report
-
-KINDS: dict[str, str] = {
-    "result": "check --json",
-    "selftest": "selftest --json",
-    "benchmarks": "bench run -o",
-    "claims": "reproduce (claims.json)",
-    "calibration": "calibrate --json",
-}
-"""Kinds of files and what writes them."""
 
 
 def report(
@@ -84,7 +76,7 @@ def read(result: Path, more: list[Path]) -> tuple[Report, dict[str, Any]]:
     Raises
     ------
     InputError
-        If a file cannot be read, is of an unknown kind, or two are of one kind.
+        If a file cannot be read, is of an unknown kind or damaged, or two are of one kind.
     """
     from lsm_verify.verify import stored
 
@@ -104,6 +96,8 @@ def read(result: Path, more: list[Path]) -> tuple[Report, dict[str, Any]]:
             "it."
         )
     path, content = held.pop("result")
+    for kind, (place, each) in held.items():
+        require(kind, each, str(place))
     beside = {kind: each for kind, (_, each) in held.items()}
     if "selftest" in beside:  # tools/make_selftest.py stores it with more
         beside["selftest"] = beside["selftest"].get("selftest", beside["selftest"])

@@ -8,6 +8,7 @@ import pytest
 
 from lsm_verify import report_cli
 from lsm_verify.verify.result import SCHEMA_VERSION
+from tests.report.samples import CALIBRATION
 
 ROOT = Path(__file__).parents[1]
 
@@ -89,7 +90,7 @@ def test_companions_are_recognised_by_content(stored, tmp_path):
     shutil.copy(MORE["selftest"], tmp_path / "a.json")
     shutil.copy(MORE["benchmarks"], tmp_path / "b.json")
     calibration = tmp_path / "c.json"
-    calibration.write_text(json.dumps({"format": "lsm-verify calibration 1", "starts": []}))
+    calibration.write_text(json.dumps(CALIBRATION))
     more = [tmp_path / "b.json", MORE["claims"], tmp_path / "a.json", calibration]
     report, beside = report_cli.read(stored[0], more)
     assert report.case == "twin"
@@ -135,6 +136,34 @@ class TestRefusals:
     def test_companions_without_a_page(self, refused, stored):
         message = refused("report", stored[0], MORE["claims"])
         assert message.endswith("shown in the page alone; give --html FILE or -o DIR.")
+
+    @pytest.mark.parametrize(
+        "content, lacks, writes",
+        [
+            ({"mutants": [{}], "neighbours": []}, "it lacks 'passed'.", "selftest --json"),
+            ({"mutants": [{}], "neighbours": [], "passed": True}, "mutants[0] lacks 'name'.",
+             "selftest --json"),
+            ({"benchmarks": [{}], "machine_info": {}}, "benchmarks[0] lacks 'name'.",
+             "bench run -o"),
+            (CALIBRATION | {"starts": [{}]}, "starts[0] lacks 'estimate'.", "calibrate --json"),
+            ({"format": "lsm-verify reproduction 1", "claims": [{}]}, "claims[0] lacks 'name'.",
+             "reproduce (claims.json)"),
+        ],
+    )  # fmt: skip
+    def test_a_damaged_companion(self, refused, stored, tmp_path, content, lacks, writes):
+        path = tmp_path / "more.json"
+        path.write_text(json.dumps(content), encoding="utf-8")
+        message = refused("report", stored[0], path, "-o", tmp_path / "out")
+        assert message == f"{path}: {lacks} Give a file of {writes}."
+        assert not (tmp_path / "out").exists()
+
+    @pytest.mark.parametrize("form", ["--html", "-o", None])
+    def test_parts_that_do_not_fit_together(self, refused, stored, changed, tmp_path, form):
+        points = json.loads(stored[0].read_text(encoding="utf-8"))["points"]
+        points[0]["values"] = {}
+        path = changed(points=points)
+        message = refused("report", path, *([form, tmp_path / "out"] if form else []))
+        assert message.startswith(f"{path}: points[0].values is empty;")
 
     def test_two_of_a_kind(self, refused, stored, tmp_path):
         message = refused("report", stored[0], stored[0], "-o", tmp_path / "out")

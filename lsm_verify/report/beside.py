@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lsm_verify.bench.headlines import headlines
-from lsm_verify.errors import InputError
+from lsm_verify.report.companions import require
 from lsm_verify.report.tables import Cell, Table, number
 
 MOST_STARTS = 20
@@ -15,9 +15,10 @@ MOST_STARTS = 20
 
 def of_selftest(content: Mapping[str, Any]) -> tuple[str, list[Table]]:
     """Say what a self-test found, and show its kill matrix (``selftest --json``)."""
+    require("selftest", content)
     found = content.get("selftest", content)
-    mutants: Sequence[Mapping[str, Any]] = _list("selftest", found, "mutants")
-    neighbours = _list("selftest", found, "neighbours")
+    mutants: Sequence[Mapping[str, Any]] = found["mutants"]
+    neighbours = found["neighbours"]
     checks = list(found.get("checks") or dict.fromkeys(c for m in mutants for c in m["killed_by"]))
     killed = sum(bool(m["killed_by"]) for m in mutants)
     passed = sum(n["exit_code"] == 0 and not n["failed"] for n in neighbours)
@@ -55,8 +56,8 @@ def of_selftest(content: Mapping[str, Any]) -> tuple[str, list[Table]]:
 
 
 def of_benchmarks(document: Mapping[str, Any]) -> tuple[str, list[Table]]:
-    """Say where benchmarks were measured, and show the ratios (``bench run --json``)."""
-    _list("benchmarks", document, "benchmarks")
+    """Say where benchmarks were measured, and show the ratios (``bench run -o``)."""
+    require("benchmarks", document)
     info = document.get("machine_info") or {}
     cpu = (info.get("cpu") or {}).get("brand_raw", "unknown CPU")
     commit = (document.get("commit_info") or {}).get("id", "unknown")[:12]
@@ -75,16 +76,16 @@ def of_benchmarks(document: Mapping[str, Any]) -> tuple[str, list[Table]]:
 
 def of_calibration(content: Mapping[str, Any]) -> tuple[str, list[Table]]:
     """Say what a calibration estimated (``calibrate --json``)."""
-    starts = _list("calibration", content, "starts")
-    best, unknowns = content.get("best"), _list("calibration", content, "unknowns")
+    require("calibration", content)
+    starts, best, unknowns = content["starts"], content["best"], content["unknowns"]
     words = (
-        f"{content.get('case')}: {content.get('title')}; {content.get('method')}, route "
-        f"{content.get('route')}, {len(starts)} starts."
+        f"{content['case']}: {content['title']}; {content['method']}, route {content['route']}, "
+        f"{len(starts)} starts."
     )
-    if best is None or not starts:
+    ended = [s["estimate"] for s in starts if s["objective"] is not None]
+    if not ended:
         return f"{words} No estimate: no start reached a solution.", []
     known = [name for name in ("truth", "published") if content.get(name) is not None]
-    ended = [s["estimate"] for s in starts if s["objective"] is not None]
     rows = []
     for k, unknown in enumerate(unknowns):
         column = [estimate[k] for estimate in ended]
@@ -109,7 +110,8 @@ def of_calibration(content: Mapping[str, Any]) -> tuple[str, list[Table]]:
 
 def of_claims(content: Mapping[str, Any]) -> tuple[str, list[Table]]:
     """Say which claims of the paper hold, and on what evidence (``reproduce``)."""
-    claims = _list("claims", content, "claims")
+    require("claims", content)
+    claims = content["claims"]
     rows = [
         (Cell(c["statement"], below=c["name"]), Cell(c["verdict"]), Cell(c["evidence"]))
         for c in claims
@@ -117,10 +119,3 @@ def of_claims(content: Mapping[str, Any]) -> tuple[str, list[Table]]:
     words = f"{content.get('paper', '')}. {content.get('command', '')}".strip()
     heads = ("claim", "verdict", "evidence")
     return words, [Table("Claims of the paper and what became of them", heads, tuple(rows))]
-
-
-def _list(what: str, content: Any, key: str) -> list[Any]:
-    found = content.get(key) if isinstance(content, Mapping) else None
-    if not isinstance(found, Iterable) or isinstance(found, str):
-        raise InputError(f"{what} has no {key}; give what its command writes with --json.")
-    return list(found)

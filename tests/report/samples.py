@@ -24,6 +24,24 @@ REPORTS = Path(__file__).resolve().parents[2] / "reports"
 
 NAMES = ("pass", "fail", "user", "inconclusive", "nonsmooth", "all")
 
+CALIBRATION: dict[str, Any] = {
+    "format": "lsm-verify calibration 1",
+    "case": "twin",
+    "title": "",
+    "method": "least-squares",
+    "route": "adjoint",
+    "best": 1,
+    "warnings": [],
+    "unknowns": [{"label": "albedo", "unit": "1"}],
+    "truth": [0.3],
+    "published": None,
+    "starts": [
+        {"estimate": [None], "objective": None, "rmse": None, "iterations": 0},
+        {"estimate": [0.25], "objective": 1.0, "rmse": 0.5, "iterations": 7},
+    ],
+}
+"""What ``calibrate --json`` writes: one start without a solution, one with."""
+
 VERDICTS = {
     "pass": Verdict.PASS,
     "fail": Verdict.FAIL,
@@ -105,6 +123,11 @@ def kinked() -> Problem:
 
 def beside() -> dict[str, Any]:
     """All that may stand beside a report: the committed results, and a calibration."""
+    return {**committed(), "calibration": calibrate(load_case("twin"), starts=3).to_json()}
+
+
+def committed() -> dict[str, Any]:
+    """Return the committed results that may stand beside a report."""
 
     def read(name: str) -> Any:
         return json.loads((REPORTS / name).read_text(encoding="utf-8"))
@@ -113,7 +136,6 @@ def beside() -> dict[str, Any]:
         "selftest": read("selftest.json"),
         "benchmarks": read("benchmarks/cpu.json"),
         "claims": read("reproduction/claims.json"),
-        "calibration": calibrate(load_case("twin"), starts=3).to_json(),
     }
 
 
