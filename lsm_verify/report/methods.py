@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 from lsm_verify.report.findings import deciding, headline
 from lsm_verify.report.rounding import up
@@ -11,6 +14,9 @@ from lsm_verify.verify.result import CheckResult, Report, Verdict
 
 SHOWN = 12
 """Digits of a checksum in prose; provenance.json has all."""
+
+PATHS = ("--replay", "--data")
+"""Options of ``check`` whose value is a path."""
 
 
 def render(report: Report) -> str:
@@ -78,17 +84,23 @@ def _certified(report: Report) -> Iterator[str]:
             words += (
                 f"; an error of {up(max(seen))} would have been seen by every check of the gate ("
             )
-            words += f"{_names([c for c in gate if c.detectable is not None])})"
+            words += (
+                f"{', '.join(dict.fromkeys(c.check for c in gate if c.detectable is not None))})"
+            )
         yield f"{words}."
 
 
 def _others(report: Report) -> Iterator[str]:
-    rest = [c for c in report.checks if c.check not in ("agreement", "finite-difference")]
-    rest = [c for c in rest if not c.covered]
-    passed = [c for c in rest if c.verdict is Verdict.PASS]
+    """Say what became of every check: those that passed beside the two that were told, all else."""
+    own = [c for c in report.checks if not c.covered]
+    told = ("agreement", "finite-difference")
+    passed = [c for c in own if c.verdict is Verdict.PASS and c.check not in told]
     if passed:
         yield f"Of further checks {len(passed)} passed: {_names(passed)}."
-    open_ = [c for c in rest if c.verdict not in (Verdict.PASS, Verdict.FAIL)]
+    failed = [c for c in own if c.verdict is Verdict.FAIL]
+    if failed:
+        yield f"{_count(len(failed), 'check')} failed: {_names(failed)}."
+    open_ = [c for c in own if c.verdict not in (Verdict.PASS, Verdict.FAIL)]
     if open_:
         yield f"Without a conclusion remained {len(open_)}: {_names(open_)}."
     covered = sum(c.covered for c in report.checks)
@@ -113,7 +125,7 @@ def _made_with(report: Report) -> Iterator[str]:
         files = ", ".join(f"{name} (SHA-256 {digest[:SHOWN]}…)" for name, digest in sums.items())
         yield f"Data: {files}."
     if report.command:
-        yield f"The command {report.command} repeats it."
+        yield f"The command {_portable(report.command)} repeats it."
 
 
 def _own(report: Report, name: str) -> list[CheckResult]:
@@ -121,7 +133,19 @@ def _own(report: Report, name: str) -> list[CheckResult]:
 
 
 def _names(checks: list[CheckResult]) -> str:
-    return ", ".join(dict.fromkeys(c.check for c in checks))
+    """Name checks, and how many there were of each."""
+    return ", ".join(f"{name} ({n})" for name, n in Counter(c.check for c in checks).items())
+
+
+def _portable(command: str) -> str:
+    """Name files alone: where they lay on one machine is of no use to a reader.
+
+    >>> _portable("lsm-verify check --replay '/tmp/my runs/report.json'")
+    'lsm-verify check --replay report.json'
+    """
+    words = shlex.split(command)
+    places = {k + 1 for k, word in enumerate(words) if word in PATHS}
+    return shlex.join(Path(w).name or w if k in places else w for k, w in enumerate(words))
 
 
 def _count(number: int, noun: str) -> str:

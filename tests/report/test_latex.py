@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from lsm_verify import Verdict
 from lsm_verify.quantities import PARAMETERS
 from lsm_verify.report import latex, methods
 from lsm_verify.report.rounding import up
@@ -148,7 +149,7 @@ def test_methods_say_what_the_report_holds():
     assert f"at most {up(max(c.bound for c in gate if c.bound is not None))};" in text
     assert f"seed {report.options.seed}" in text
     assert f"numpy {report.provenance['numpy']}" in text
-    assert report.command in text
+    assert f"The command {report.command} repeats it." in text
     assert "rosen_der" in text
 
 
@@ -156,9 +157,35 @@ def test_methods_of_a_red_run_certify_nothing():
     text = methods.plain(located())
     assert "did not pass (FAIL): agreement (J): autograd stands apart" in text
     assert "certified to be" not in text
-    assert "Without a conclusion remained 1: hessian." in text
+    assert "Without a conclusion remained 1: hessian (1)." in text
     assert "In 1 check the misfit's gradient was below its own noise" in text
     assert f"tower.nc (SHA-256 {'ab' * 6}…)" in text
+
+
+def test_methods_name_every_check_that_failed_and_count_what_they_name():
+    names = ["agreement", "taylor", "taylor", "determinism", "energy closure", "energy closure"]
+    verdicts = [Verdict.FAIL, Verdict.FAIL, Verdict.FAIL, *[Verdict.PASS] * 3]
+    checks = [check(v, check=n) for n, v in zip(names, verdicts, strict=True)]
+    text = methods.plain(replace(located(), checks=tuple(checks)))
+    assert "3 checks failed: agreement (1), taylor (2)." in text
+    assert "Of further checks 3 passed: determinism (1), energy closure (2)." in text
+    assert "1 check failed: agreement (1)." in methods.plain(located())
+
+
+@pytest.mark.parametrize(
+    "command, shown",
+    [
+        ("check --replay /home/me/x/report.json", "check --replay report.json"),
+        ("check --replay '/home/me/my runs/r.json'", "check --replay r.json"),
+        ("check --replay out/report.json", "check --replay report.json"),
+        ("check phoenix --data /home/me/data --seed 7", "check phoenix --data data --seed 7"),
+        ("check model:problem --seed 0", "check model:problem --seed 0"),
+    ],
+)
+def test_methods_name_a_file_alone(command, shown):
+    report = replace(located(), command=f"lsm-verify {command}")
+    assert f"The command lsm-verify {shown} repeats it." in methods.plain(report)
+    assert "/home" not in methods.render(report)
 
 
 def test_methods_change_with_the_numbers():
