@@ -97,3 +97,12 @@ def test_a_derivative_that_is_no_number_is_known_to_be_wrong():
         verdict=Verdict.FAIL,
     )
     assert "adjoint nan, autograd 1" in wrong_row(point, bad)
+
+
+def test_what_failed_is_told_before_what_stayed_open():
+    open_, bad = check(Verdict.INCONCLUSIVE), check(Verdict.FAIL, primary=False)
+    worse = check(Verdict.FAIL)
+    report = replace(located(), checks=(open_, bad, worse))
+    assert deciding(report) == [worse, bad, open_]
+    halted = replace(report, verdict=Verdict.INCONCLUSIVE, exit_code=3, checks=(bad, open_))
+    assert deciding(halted) == [open_, bad]
