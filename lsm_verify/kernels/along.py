@@ -8,6 +8,7 @@ from lsm_verify.kernels.blocks import copy, initial, note, write_series
 from lsm_verify.kernels.lanes import LANES, Rows, load, store
 from lsm_verify.kernels.looks import aim, look, look_along
 from lsm_verify.kernels.node import (
+    Real,
     conduction_change,
     fma,
     forced_change,
@@ -64,9 +65,18 @@ def step_along(
             )
         store(dT, i, b)
         below = above
-    x, H = load(new, 0), load(now, TURBULENT)
+    x = load(new, 0)
     stored = load(dcv, 0) * rate * (x - load(old, 0))
     right = fma(load(now, S0), load(dT, 0), fma(load(work[G], 0), b, below - stored))
+    surface_along(x, right, dT, work, now, d)
+
+
+def surface_along(x: Real, right: Real, dT: Rows, work: Rows, now: Rows, d: Rows) -> None:
+    """Change of the surface temperature x, (18), and downward from b in the rows of δT, (19).
+
+    ``right`` is the change of s_0 T_0 + g_0 b_1, conducted and stored heat included.
+    """
+    H = load(now, TURBULENT)
     x2 = x * x
     forced = forced_change(
         load(now, ALPHA), load(d, ALPHA), load(now, SW), load(d, SW), load(d, LW)

@@ -20,7 +20,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lsm_verify.kernels import along, backward, blocks, lanes, looks, node, steps
+from lsm_verify.kernels import (
+    along,
+    backward,
+    blocks,
+    chunks,
+    lanes,
+    looks,
+    marquardt,
+    node,
+    normal,
+    steps,
+)
 from lsm_verify.kernels.binding import bind
 from lsm_verify.kernels.columns import (
     GRID,
@@ -47,10 +58,13 @@ they do not hide the latency of the recurrences."""
 LONE = 2
 """Columns left over that are run one by one; more of them fill a block sooner."""
 
-MODULES = (lanes, node, steps, looks, blocks, backward, along)
-KERNELS = ("run_forward", "run_gradient", "run_tangent")
+MODULES = (lanes, node, steps, looks, blocks, backward, along, normal, marquardt, chunks)
+KERNELS = ("run_forward", "run_gradient", "run_tangent", "run_levenberg")
 
-SELDOM = ("prepare", "eliminate", "aim", "total_weight", "initial", "clear", "close", "hand_out")
+SELDOM = (
+    "prepare", "eliminate", "aim", "total_weight", "initial", "clear", "close", "hand_out",
+    "set_out", "admit", "settle", "advance", "propose", "decrement", "damped_step",
+)  # fmt: skip
 """Functions that are called, not inlined: those run once a block, or where Δt changes. All others
 are inlined, since their many arguments would be passed through memory step by step."""
 
