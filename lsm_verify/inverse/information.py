@@ -70,6 +70,7 @@ def information(normal: Array, counts: NDArray[np.int64]) -> Information:
     outer = length[:, :, None] * length[:, None, :]
     gram = np.where(there[:, None, None], normal / outer, np.eye(P))
     values, vectors = np.linalg.eigh(gram)
+    largest = np.where(values[:, -1] > 0, values[:, -1], 1.0)  # 0 where nothing moves at all
     null = values <= P * np.maximum(counts, 1)[:, None] * EPSILON
     inverse = np.where(null, 0.0, 1.0 / np.where(null, 1.0, values))
     covariance = np.einsum("bik,bk,bjk->bij", vectors, inverse, vectors)
@@ -80,6 +81,6 @@ def information(normal: Array, counts: NDArray[np.int64]) -> Information:
     return Information(
         deviation=root / length,
         correlation=covariance / (root[:, :, None] * root[:, None, :]),
-        smallest=np.where(there, np.sqrt(np.maximum(values[:, 0], 0.0) / values[:, -1]), np.nan),
+        smallest=np.where(there, np.sqrt(np.maximum(values[:, 0], 0.0) / largest), np.nan),
         seen=seen,
     )

@@ -104,7 +104,8 @@ def run_levenberg(
     known: Any, pace: Rows, scratch: Any, beside: Any, fit: Any, out: Any,
 ) -> None:  # fmt: skip
     """Minimise the columns named in ``order``, chunk by chunk."""
-    tally, levels, heres, trials, slopes, matrices, widests, held, step, room = fit
+    tally, levels, heres, trials, slopes, matrices, widests = fit[:7]
+    held, step, room, fresh_slope, fresh = fit[7:]
     sums = beside[SUMS]
     u, F, A, g, status, runs = out
     for number in range(first, last):
@@ -129,8 +130,8 @@ def run_levenberg(
                 if column == NOBODY:
                     continue
                 stands = advance(
-                    spot, most, unknowns, priors, box, pace, sums, tally, levels, heres, trials,
-                    slopes, matrices, widests, held, step, room,
+                    spot, most, unknowns, priors, box, sums, tally, levels, heres, trials,
+                    slopes, matrices, widests, held, step, room, fresh_slope, fresh,
                 )  # fmt: skip
                 if stands != RUNNING:
                     status[column], runs[column] = stands, tally[spot, RUNS]

@@ -39,7 +39,7 @@ STATUS = {
 """Why a column ended. Stalled: no damping leads down, short of the tolerance. No solution: the
 model has none at the start."""
 
-ITERATIONS = 100
+ITERATIONS = 200
 
 
 @dataclass(frozen=True)

@@ -104,12 +104,14 @@ def _room(shape: Size, P: int, lanes: int) -> tuple[Any, ...]:
     column = (
         (lanes, marquardt.LEVELS), (lanes, P), (lanes, P), (lanes, P), (lanes, P, P), (lanes, P),
     )  # fmt: skip
-    pieces = carve((*run_, *beside, *column, (P,), (P, P), (lanes, 2), (P, lanes)), DOUBLE)
+    pieces = carve(
+        (*run_, *beside, *column, (P,), (P, P), (P,), (P, P), (lanes, 2), (P, lanes)), DOUBLE
+    )
     for piece in pieces:
         piece[...] = 0.0
     a, b, c = np.cumsum([len(run_), len(beside), len(column)]).tolist()
-    step, square, known, pace = pieces[c:]
+    *small, known, pace = pieces[c:]
     places = (np.zeros((shape.series, lanes), INDEX), np.zeros(shape.series, INDEX))
     tally, held = np.zeros((lanes, marquardt.SPOTS), INDEX), np.zeros(P, INDEX)
-    fit = (tally, *pieces[b:c], held, step, square)
+    fit = (tally, *pieces[b:c], held, *small)
     return known, pace, (*pieces[:a], *places), tuple(pieces[a:b]), fit

@@ -14,7 +14,8 @@ References
 D. W. Marquardt (1963), J. SIAM 11, 431-441, doi:10.1137/0111030. J. J. Moré (1978), Lecture Notes
 in Mathematics 630, 105-116, doi:10.1007/BFb0067700. D. P. Bertsekas (1982), SIAM J. Control Optim.
 20, 221-246, doi:10.1137/0320018. C. Kanzow, N. Yamashita, M. Fukushima (2004), J. Comput. Appl.
-Math. 172, 375-397, doi:10.1016/j.cam.2004.02.013.
+Math. 172, 375-397, doi:10.1016/j.cam.2004.02.013. W. W. Hager, H. Zhang (2005), SIAM J. Optim. 16,
+170-192, doi:10.1137/030601880.
 """
 
 from __future__ import annotations
@@ -172,65 +173,78 @@ def propose(
     return False
 
 
+def gather(
+    spot: int, trial: Any, unknowns: Any, mean: Any, precision: Any, sums: Rows,
+    fresh_slope: Any, fresh: Any,
+) -> float:  # fmt: skip
+    """Fill gradient and normal matrix at a lane's trial, priors included, and return F."""
+    count = trial.shape[0]
+    _, middle, scale, logarithmic = unknowns
+    F = sums[VALUE, spot]
+    row = SLOPES + count
+    for j in range(count):
+        value, rate = parameter(j, trial[j], middle, scale, logarithmic)
+        r = (value - mean[j]) * precision[j]
+        weighted = precision[j] * rate
+        F += 0.5 * r * r
+        fresh_slope[j] = sums[SLOPES + j, spot] + r * weighted
+        for k in range(j + 1):
+            fresh[j, k] = fresh[k, j] = sums[row, spot]
+            row += 1
+        fresh[j, j] += weighted * weighted
+    return F  # type: ignore[no-any-return]
+
+
+def taken(level: Any, F: Any, here: Any, trial: Any, slope: Any, fresh_slope: Any) -> bool:
+    """Whether a trial is taken, by the gain over what was promised, and what becomes of damping.
+
+    Where the promise is below the rounding of F, the decrease is -½ (g + g')ᵀ δ, the trapezoidal
+    rule on the gradients at both ends (Hager and Zhang 2005), in which nothing cancels.
+    """
+    drop = level[MISFIT] - F
+    if level[PREDICTED] <= level[NOISE]:
+        drop = 0.0
+        for j in range(here.shape[0]):
+            drop -= 0.5 * (slope[j] + fresh_slope[j]) * (trial[j] - here[j])
+    gain = drop / level[PREDICTED]
+    if gain > GOOD_GAIN:
+        level[DAMPING] = max(level[DAMPING] * SHRINK, LEAST_DAMPING)
+    elif LEAST_GAIN < gain < POOR_GAIN:
+        level[DAMPING] *= GROW
+    return bool(gain > LEAST_GAIN)
+
+
 def advance(
-    spot: int, most: int, unknowns: Any, priors: Any, box: Any, pace: Rows, sums: Rows,
+    spot: int, most: int, unknowns: Any, priors: Any, box: Any, sums: Rows,
     tally: Any, levels: Any, heres: Any, trials: Any, slopes: Any, matrices: Any, widests: Any,
-    held: Any, step: Any, room: Any,
+    held: Any, step: Any, room: Any, fresh_slope: Any, fresh: Any,
 ) -> int:  # fmt: skip
     """Judge a lane's trial by its run, and choose the next one; return where the column stands."""
-    level, here, trial = levels[spot], heres[spot], trials[spot]
+    level, here, trial, slope = levels[spot], heres[spot], trials[spot], slopes[spot]
+    matrix, widest = matrices[spot], widests[spot]
     count = here.shape[0]
     column = tally[spot, COLUMN]
     low, high = box[0][min(column, box[0].shape[0] - 1)], box[1][min(column, box[1].shape[0] - 1)]
     mean, precision = priors
-    mean = mean[min(column, mean.shape[0] - 1)]
-    precision = precision[min(column, precision.shape[0] - 1)]
-    _, middle, scale, logarithmic = unknowns
-
-    found = sums[VALUE, spot]
-    for j in range(count):
-        value, _ = parameter(j, trial[j], middle, scale, logarithmic)
-        r = (value - mean[j]) * precision[j]
-        found += 0.5 * r * r
+    F = gather(
+        spot, trial, unknowns, mean[min(column, mean.shape[0] - 1)],
+        precision[min(column, precision.shape[0] - 1)], sums, fresh_slope, fresh,
+    )  # fmt: skip
+    finite = F - F == 0.0
     tally[spot, RUNS] += 1
-    finite = found - found == 0.0
-    taken = False
-    if tally[spot, RUNS] == 1:
-        if not finite:
-            return NO_SOLUTION
-        taken = True
-    elif finite:
-        actual = level[MISFIT] - found
-        if level[PREDICTED] <= level[NOISE]:  # below rounding: nothing can be said of the gain
-            taken = actual >= -level[NOISE]
-            gain = 1.0
-        else:
-            gain = actual / level[PREDICTED]
-            taken = gain > LEAST_GAIN
-        if taken and gain > GOOD_GAIN:
-            level[DAMPING] = max(level[DAMPING] * SHRINK, LEAST_DAMPING)
-        elif taken and gain < POOR_GAIN:
-            level[DAMPING] *= GROW
-    if taken:
-        level[MISFIT], level[GROWTH] = found, GROW
+    if tally[spot, RUNS] == 1 and not finite:
+        return NO_SOLUTION
+    if tally[spot, RUNS] == 1 or (finite and taken(level, F, here, trial, slope, fresh_slope)):
         power = sqrt(sums[POWER, spot]) * ROUNDING
-        level[NOISE] = power * (sqrt(2.0 * found) + power)
-        row = SLOPES + count
+        level[MISFIT], level[GROWTH] = F, GROW
+        level[NOISE] = power * (sqrt(2.0 * F) + power)
         for j in range(count):
-            value, rate = parameter(j, trial[j], middle, scale, logarithmic)
-            here[j] = trial[j]
-            slopes[spot, j] = sums[SLOPES + j, spot]
-            for k in range(j + 1):
-                matrices[spot, j, k] = matrices[spot, k, j] = sums[row, spot]
-                row += 1
-            if precision[j] > 0.0:
-                slopes[spot, j] += (value - mean[j]) * precision[j] * precision[j] * rate
-                matrices[spot, j, j] += (precision[j] * rate) ** 2
-            widest = max(widests[spot, j], matrices[spot, j, j])
-            widests[spot, j] = widest if widest > 0.0 else 1.0
-        length = decrement(
-            here, low, high, matrices[spot], slopes[spot], widests[spot], held, step, room
-        )
+            here[j], slope[j] = trial[j], fresh_slope[j]
+            wide = max(widest[j], fresh[j, j])
+            widest[j] = wide if wide > 0.0 else 1.0  # nothing moves: any scaling holds it
+            for k in range(count):
+                matrix[j, k] = fresh[j, k]
+        length = decrement(here, low, high, matrix, slope, widest, held, step, room)
         if length <= max(SETTLED, power):
             return CONVERGED
     else:
@@ -238,8 +252,6 @@ def advance(
         level[GROWTH] *= 2.0
     if tally[spot, RUNS] > most:
         return EXHAUSTED
-    if propose(
-        here, low, high, matrices[spot], slopes[spot], widests[spot], level, held, step, room, trial
-    ):
+    if propose(here, low, high, matrix, slope, widest, level, held, step, room, trial):
         return RUNNING
     return STALLED
