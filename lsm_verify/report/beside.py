@@ -9,9 +9,6 @@ from lsm_verify.bench.headlines import headlines
 from lsm_verify.report.companions import require
 from lsm_verify.report.tables import Cell, Table, number
 
-MOST_STARTS = 20
-"""Starts of a calibration that are shown: the best ones."""
-
 
 def of_selftest(content: Mapping[str, Any]) -> tuple[str, list[Table]]:
     """Say what a self-test found, and show its kill matrix (``selftest --json``)."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from lsm_verify.report.findings import deciding, headline
 from lsm_verify.report.rounding import up
 from lsm_verify.report.tex import prose
+from lsm_verify.verify.provenance import data_of
 from lsm_verify.verify.result import CheckResult, Report, Verdict
 
 SHOWN = 12
@@ -116,11 +117,7 @@ def _made_with(report: Report) -> Iterator[str]:
     versions = [f"{k} {report.provenance[k]}" for k in known if k in report.provenance]
     made = f", with {', '.join(versions)}" if versions else ""
     yield f"All random draws come from seed {report.options.seed}{made}."
-    sums = {
-        k.removeprefix("sha256 of "): v
-        for k, v in report.provenance.items()
-        if k.startswith("sha256 of ")
-    }
+    sums = data_of(report.provenance)
     if sums:
         files = ", ".join(f"{name} (SHA-256 {digest[:SHOWN]}…)" for name, digest in sums.items())
         yield f"Data: {files}."

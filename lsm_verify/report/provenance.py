@@ -7,10 +7,10 @@ from dataclasses import asdict
 from typing import Any
 
 from lsm_verify.report.findings import RANK
+from lsm_verify.verify.provenance import CHECKSUM, data_of
 from lsm_verify.verify.result import Report
 
 FORMAT = "lsm-verify provenance 1"
-CHECKSUM = "sha256 of "
 
 
 def provenance(report: Report) -> dict[str, Any]:
@@ -29,11 +29,7 @@ def provenance(report: Report) -> dict[str, Any]:
         "options": asdict(report.options),
         "seeds": sorted(seeds | {report.options.seed}),
         "made_with": {k: v for k, v in made_with.items() if not k.startswith(CHECKSUM)},
-        "data": {
-            name.removeprefix(CHECKSUM): {"sha256": digest}
-            for name, digest in made_with.items()
-            if name.startswith(CHECKSUM)
-        },
+        "data": {name: {"sha256": digest} for name, digest in data_of(made_with).items()},
         "result": {
             "verdict": str(report.verdict),
             "exit_code": report.exit_code,

@@ -16,6 +16,9 @@ from lsm_verify.version import __version__
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
+CHECKSUM = "sha256 of "
+"""Before the name of a data file, in what is noted of it."""
+
 PATIENCE = 5.0
 """Seconds after which git is not waited for: a result is not lost for want of a commit's name."""
 
@@ -45,7 +48,7 @@ def provenance(sources: Mapping[str, str]) -> dict[str, str]:
         except PackageNotFoundError:
             found[name] = UNKNOWN
     found["date"] = datetime.now(UTC).isoformat(timespec="seconds")
-    found |= {f"sha256 of {name}": digest for name, digest in sources.items()}
+    found |= {CHECKSUM + name: digest for name, digest in sources.items()}
     return found
 
 
@@ -93,3 +96,12 @@ def _gpu() -> str:
     if torch is None:
         return "not asked for"
     return str(torch.cuda.get_device_name(0)) if torch.cuda.is_available() else "none"
+
+
+def data_of(noted: Mapping[str, str]) -> dict[str, str]:
+    """Return the data files in a provenance: name to SHA-256."""
+    return {
+        name.removeprefix(CHECKSUM): digest
+        for name, digest in noted.items()
+        if name.startswith(CHECKSUM)
+    }
