@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lsm_verify.inverse.priors import Normal, Smooth
     from lsm_verify.inverse.result import Calibration
     from lsm_verify.inverse.unknowns import Unknown
+    from lsm_verify.maps.calibrate_map import calibrate_map
     from lsm_verify.models.simulation import simulate
     from lsm_verify.names import CASES
     from lsm_verify.observations import Observations, Series
@@ -42,6 +43,7 @@ _HOME = {
     "Grid": "lsm_verify.grid",
     "Objective": "lsm_verify.inputs",
     "calibrate": "lsm_verify.inverse.calibrate",
+    "calibrate_map": "lsm_verify.maps.calibrate_map",
     "Identifiability": "lsm_verify.inverse.identifiability",
     "identify": "lsm_verify.inverse.identify",
     "Normal": "lsm_verify.inverse.priors",
@@ -86,6 +88,7 @@ __all__ = [
     "Unknown",
     "Verdict",
     "calibrate",
+    "calibrate_map",
     "gradient",
     "identify",
     "load_case",

@@ -20,6 +20,7 @@ from lsm_verify import (
     data_cli,
     doctor_cli,
     inverse_cli,
+    map_cli,
     model_cli,
     report_cli,
     selftest_cli,
@@ -56,6 +57,7 @@ for function in (
     doctor_cli.doctor,
 ):
     usage.command(app, function)
+usage.command(app, map_cli.map_, "map")
 app.add_typer(bench_cli.app, name="bench")
 app.add_typer(data_cli.app, name="data")
 

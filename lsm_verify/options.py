@@ -110,6 +110,30 @@ def _names_of(series: Series) -> tuple[str, str]:
     return f"{series.kind}@{series.depth:g}", series.kind
 
 
+def values(option: str, given: list[str], form: str, count: int) -> dict[str, list[float | str]]:
+    """Read options NAME=A or NAME=A,B, each a number or the name of a variable."""
+    found: dict[str, list[float | str]] = {}
+    for text in given:
+        name, _, right = text.partition("=")
+        words = [word.strip() for word in right.split(",")]
+        if len(words) != count or not all(words) or not name.strip():
+            raise InputError(
+                f"{option} {text!r} must have the form NAME={form}, each a number or the name of a "
+                "variable."
+            )
+        if name.strip() in found:
+            raise InputError(f"{option} names {name.strip()} twice; give it once.")
+        found[name.strip()] = [_number_or_name(word) for word in words]
+    return found
+
+
+def _number_or_name(word: str) -> float | str:
+    try:
+        return float(word)
+    except ValueError:
+        return word
+
+
 def _read(option: str, given: list[str], form: str, count: int) -> dict[str, list[float]]:
     values: dict[str, list[float]] = {}
     for text in given:

@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -157,6 +157,56 @@ def progress_bar(what: str) -> Iterator[Announce]:
             )
 
         yield announce
+
+
+class ColumnsBar:
+    """A bar of columns that are done, with their rate and the time left; quiet until it begins."""
+
+    def __init__(self, bar: Any = None) -> None:
+        self._bar: Any = bar
+        self._task: Any = None
+
+    def begin(self, total: int) -> None:
+        """Draw the bar."""
+        if self._bar is not None:
+            self._task = self._bar.add_task("columns", total=total, rate="")
+
+    def advance(self, columns: int) -> None:
+        """Move it."""
+        if self._task is None:
+            return
+        self._bar.advance(self._task, columns)
+        speed = self._bar.tasks[0].speed
+        self._bar.update(self._task, rate="" if speed is None else f"{speed:,.0f} a second")
+
+
+@contextmanager
+def columns_bar() -> Iterator[ColumnsBar]:
+    """Give a bar of columns, drawn where `working` draws one."""
+    if not _drawn():
+        yield ColumnsBar()
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("columns"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        yield ColumnsBar(bar)
 
 
 def rendered(report: Report, terminal: Console, *, verbose: bool) -> str:

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from lsm_verify.cases import Case
 from lsm_verify.errors import InputError
 from lsm_verify.inputs import Inputs
+from lsm_verify.inverse.space import Space
 from lsm_verify.parameters import COMBINED, SEPARATE
 from lsm_verify.validation import as_array
 
 if TYPE_CHECKING:
     from lsm_verify.kernels.columns import Columns, Objective, Sight
+    from lsm_verify.kernels.levenberg import Coordinates
 
 Array = NDArray[np.float64]
 
@@ -77,8 +79,6 @@ def batch_of(case: Case, unknowns: Sequence[str], fields: dict[str, Any], B: int
     InputError
         If a field is unknown too, has no column dimension or does not fit the case.
     """
-    from lsm_verify.models.fused import sight_of
-
     given = {name: as_array(name, value) for name, value in fields.items()}
     for name, array in given.items():
         if name in unknowns:
@@ -96,6 +96,15 @@ def batch_of(case: Case, unknowns: Sequence[str], fields: dict[str, Any], B: int
         else {n: a[first, 0] if a.shape[1] == 1 else a[first] for n, a in given.items()},
         wrt=(),
     )
+    return assembled(inputs, unknowns, given, broken)
+
+
+def assembled(
+    inputs: Inputs, unknowns: Sequence[str], given: dict[str, Array], broken: NDArray[np.bool_]
+) -> Batch:
+    """Return columns that share what ``inputs`` hold but for what is ``given``, (B, n) by name."""
+    from lsm_verify.models.fused import sight_of
+
     for name in unknowns:
         if name not in inputs.parameters:
             raise InputError(f"{name} is unknown, and a field is of another form; give one form.")
@@ -104,9 +113,22 @@ def batch_of(case: Case, unknowns: Sequence[str], fields: dict[str, Any], B: int
         _columns(inputs, known),
         sight_of([inputs]),
         given,
-        _pair(known, unknowns, B),
+        _pair(known, unknowns),
         "initial_temperature" not in known,
         broken,
+    )
+
+
+def coordinates(space: Space, tied: bool) -> Coordinates:
+    """Return unknowns as the kernels take them."""
+    from lsm_verify.kernels.levenberg import Coordinates
+
+    return Coordinates(
+        tuple(KERNEL[name] for name in space.names),
+        space.middle,
+        space.scale,
+        space.logarithmic,
+        tied,
     )
 
 
@@ -131,7 +153,7 @@ def _columns(inputs: Inputs, known: dict[str, Array]) -> Columns:
     return Columns(**{n: np.ascontiguousarray(a) for n, a in (grid | found).items()})
 
 
-def _pair(known: dict[str, Array], unknowns: Sequence[str], B: int) -> Array:
+def _pair(known: dict[str, Array], unknowns: Sequence[str]) -> Array:
     """Return h and β side by side, of which one may be unknown."""
     asked = [name for name in SEPARATE if name in unknowns]
     if not asked:

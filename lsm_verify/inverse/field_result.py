@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lsm_verify.inverse.space import Space
+from lsm_verify.inverse.space import AT_BOUND, Space
 
 Array = NDArray[np.float64]
 
@@ -31,6 +31,8 @@ class FieldEstimate:
         Observations that count.
     smallest : (B,) array
         Least singular value of √W J over the largest, its columns scaled to one length.
+    least, most : (1 or B, P) array
+        Bounds.
     status : (B,) int array
         Keys of `lsm_verify.kernels.levenberg.STATUS`.
     iterations : (B,) int array
@@ -44,6 +46,8 @@ class FieldEstimate:
     chi_square: Array
     count: NDArray[np.int64]
     smallest: Array
+    least: Array
+    most: Array
     status: NDArray[np.int64]
     iterations: NDArray[np.int64]
 
@@ -57,7 +61,9 @@ class FieldEstimate:
     @property
     def at_bound(self) -> NDArray[np.bool_]:
         """Which estimates (B, P) lie on a bound: the observations ask for more."""
-        return self.space.at_bound(self.estimate)
+        near = AT_BOUND * self.space.scale
+        low, high = self.least + near, self.most - near
+        return np.asarray((self.estimate <= low) | (self.estimate >= high))
 
     @property
     def misfit(self) -> Array:

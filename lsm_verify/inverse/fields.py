@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from lsm_verify.cases import Case
 from lsm_verify.errors import InputError, unknown
-from lsm_verify.inverse.field_columns import KERNEL, Batch, batch_of
+from lsm_verify.inverse.field_columns import Batch, batch_of, coordinates
 from lsm_verify.inverse.field_result import FieldEstimate
 from lsm_verify.inverse.information import information
 from lsm_verify.inverse.priors import Normal
 from lsm_verify.inverse.space import Space
 from lsm_verify.inverse.unknowns import Bounds
-from lsm_verify.quantities import PARAMETERS
+from lsm_verify.quantities import OBSERVABLES, PARAMETERS
 from lsm_verify.validation import as_array, finite, whole, within
 
 Array = NDArray[np.float64]
@@ -54,13 +54,15 @@ def calibrate_columns(
         Parameters and forcing that are known, (B, 1) or (B, n), columns first.
     start : mapping, optional
         Values () or (B, 1) to start from; default: the case's start.
-    bounds, logarithmic
-        As of `lsm_verify.calibrate`: default bounds are what is physical.
+    bounds : mapping, optional
+        Pairs of least and most, each () or (B, 1), within what is physical, which is the default.
+    logarithmic : names, optional
+        As of `lsm_verify.calibrate`.
     priors : sequence of Normal
         Means and deviations () or (B, 1).
     mask : (B,) array of bool, optional
         Columns to leave out. Those in which a number other than an observation is not finite are
-        left out too.
+        left out too, and those without any observation.
     iterations : int, optional
         At most so many for each column.
     threads : int, optional
@@ -79,7 +81,9 @@ def calibrate_columns(
     """
     from lsm_verify.kernels import levenberg, marquardt
 
-    space = Space.of(case, unknowns, bounds=bounds, logarithmic=logarithmic)
+    own = {n: pair for n, pair in (bounds or {}).items() if any(np.ndim(end) for end in pair)}
+    shared = {name: pair for name, pair in (bounds or {}).items() if name not in own}
+    space = Space.of(case, unknowns, bounds=shared, logarithmic=logarithmic)
     for each in space.unknowns:
         if each.shape:
             raise InputError(
@@ -90,22 +94,23 @@ def calibrate_columns(
     batch = batch_of(case, space.names, dict(fields or {}), B)
     begin = _start(case, space, dict(start or {}), B)
     mean, deviation = _priors(space, priors, B)
-    left_out = _mask(mask, B) | batch.broken | _broken(begin) | _broken(mean) | _broken(deviation)
-    _check(space, batch, begin, deviation, left_out)
+    least, most = _bounds(space, own, B)
+    counts = np.broadcast_to(np.count_nonzero(weights, axis=(1, 2)), (B,))
+    left_out = _mask(mask, B) | batch.broken
+    for rows in (begin, mean, deviation, least, most):
+        left_out |= _broken(rows)
+    observed = left_out | (counts > 0)
+    left_out = left_out | ~observed
+    _check_observed(case, values, weights, left_out)
+    _check(space, batch, (begin, least, most, deviation), left_out)
     fit = levenberg.minimise(
         batch.columns,
         case.insulated,
         batch.sight,
         batch.objective(values, weights),
-        levenberg.Coordinates(
-            tuple(KERNEL[name] for name in space.names),
-            space.middle,
-            space.scale,
-            space.logarithmic,
-            batch.tied,
-        ),
+        coordinates(space, batch.tied),
         _scaled(space, begin),
-        bounds=tuple(end[None] for end in space.box),  # type: ignore[arg-type]
+        bounds=space.ends(least, most),
         priors=(mean, deviation),
         pair=batch.pair,
         mask=left_out,
@@ -114,13 +119,13 @@ def calibrate_columns(
         else whole("iterations", iterations, 1),
         threads=threads,
     )
-    counts = np.broadcast_to(np.count_nonzero(weights, axis=(1, 2)), (B,))
     known = information(fit.normal, counts + np.sum(np.isfinite(deviation), axis=1))
     slope = space.slope(fit.u)
     estimate = space.physical(fit.u)
     r = np.where(np.isinf(deviation), 0.0, (estimate - mean) / deviation)
     there = np.isfinite(fit.value)
     status = np.where(there & ~known.seen.all(axis=1), marquardt.NOT_IDENTIFIABLE, fit.status)
+    status = np.where(observed, status, marquardt.NOT_OBSERVED)
     return FieldEstimate(
         space=space,
         estimate=np.where(known.seen, estimate, np.nan),
@@ -130,6 +135,8 @@ def calibrate_columns(
         count=np.where(left_out, 0, counts),
         smallest=known.smallest,
         status=status,
+        least=least,
+        most=most,
         iterations=fit.iterations,
     )
 
@@ -167,6 +174,22 @@ def _start(case: Case, space: Space, given: dict[str, Any], B: int) -> Array:
         if name not in space.names:
             raise unknown("parameter of the start", name, space.names)
     return _rows([given.get(n, case.start[n]) for n in space.names], "start", space.names, B)
+
+
+def _bounds(space: Space, given: Mapping[str, Any], B: int) -> tuple[Array, Array]:
+    """Least and most (1 or B, P)."""
+    ends = (dict(zip(space.names, end, strict=True)) for end in (space.least, space.most))
+    least, most = ends
+    for name, pair in given.items():
+        if name not in space.names:
+            raise unknown("parameter among the unknowns", name, space.names)
+        if len(pair) != 2:
+            raise InputError(f"bounds of {name} must be a pair, least and most.")
+        least[name], most[name] = pair
+    return (
+        _rows(list(least.values()), "lower bound", space.names, B),
+        _rows(list(most.values()), "upper bound", space.names, B),
+    )
 
 
 def _priors(space: Space, priors: Sequence[Normal], B: int) -> tuple[Array, Array]:
@@ -212,23 +235,39 @@ def _broken(rows: Array) -> NDArray[np.bool_]:
     return np.asarray(np.any(np.isnan(rows), axis=1))
 
 
+def _check_observed(case: Case, values: Array, weights: Array, left_out: NDArray[np.bool_]) -> None:
+    """Refuse implausible values in columns that are not left out; missing ones are 0 here."""
+    counts = (weights > 0) & ~left_out[:, None, None]
+    for k, series in enumerate(case.observations.series):
+        within(OBSERVABLES[series.kind], np.where(counts[:, k], values[:, k], np.nan))
+
+
 def _check(
-    space: Space, batch: Batch, start: Array, deviation: Array, left_out: NDArray[np.bool_]
+    space: Space, batch: Batch, given: tuple[Array, ...], left_out: NDArray[np.bool_]
 ) -> None:
     """Refuse values outside of their bounds in columns that are not left out."""
     for name, array in batch.fields.items():
         within(PARAMETERS[name], array[~left_out])
-    kept = [rows if len(rows) == 1 else rows[~left_out] for rows in (start, deviation)]
+    kept = np.stack([np.broadcast_to(rows, (len(left_out), space.size)) for rows in given])
+    start, least, most, deviation = kept[:, ~left_out]
     for j, label in enumerate(space.labels):
-        outside = (kept[0][:, j] < space.least[j]) | (kept[0][:, j] > space.most[j])
-        if outside.any():
-            worst = kept[0][outside, j][0]
+        wide = (least[:, j] >= space.least[j]) & (most[:, j] <= space.most[j])
+        wrong = ~(wide & (least[:, j] < most[:, j]))
+        if wrong.any():
+            low, high = least[wrong, j][0], most[wrong, j][0]
             raise InputError(
-                f"start of {label} is {worst:g}; give {space.least[j]:g} to {space.most[j]:g}."
+                f"bounds of {label} are {low:g} and {high:g}; give lower < upper within "
+                f"{space.least[j]:g} to {space.most[j]:g}."
             )
-        if np.any(kept[1][:, j] <= 0):
+        outside = (start[:, j] < least[:, j]) | (start[:, j] > most[:, j])
+        if outside.any():
+            low, high = least[outside, j][0], most[outside, j][0]
             raise InputError(
-                f"deviation of the prior of {label} is {kept[1][:, j].min():g}; give more than 0."
+                f"start of {label} is {start[outside, j][0]:g}; give {low:g} to {high:g}."
+            )
+        if np.any(deviation[:, j] <= 0):
+            raise InputError(
+                f"deviation of the prior of {label} is {deviation[:, j].min():g}; give more than 0."
             )
 
 

@@ -158,11 +158,15 @@ class Space:
     @property
     def box(self) -> tuple[Array, Array]:
         """Bounds in scaled coordinates, (P,) each."""
+        return self.ends(self.least, self.most)
+
+    def ends(self, least: Array, most: Array) -> tuple[Array, Array]:
+        """Scaled coordinates (..., P) of bounds (..., P); infinite where there is none."""
         with np.errstate(invalid="ignore", divide="ignore"):
             # The sign of a logarithmic unknown is fixed: a bound on the other side is none.
             low, high = (
                 self.scaled(np.where(self.logarithmic & (end / self.middle <= 0), np.nan, end))
-                for end in (self.least, self.most)
+                for end in (least, most)
             )
         return np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)
 

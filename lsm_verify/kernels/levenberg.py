@@ -35,6 +35,7 @@ STATUS = {
     marquardt.EXHAUSTED: "iterations exhausted",
     marquardt.NOT_IDENTIFIABLE: "not identifiable",
     marquardt.MASKED: "masked",
+    marquardt.NOT_OBSERVED: "not observed",
 }
 """Why a column ended. Stalled: no damping leads down, short of the tolerance. No solution: the
 model has none at the start."""
@@ -80,7 +81,8 @@ class Fit:
     normal : (B, P, P) array
         Jᵀ W J by u, priors included.
     status : (B,) int array
-        Keys of `STATUS`; never ``not identifiable``, which takes a look at ``normal``.
+        Keys of `STATUS`; never ``not identifiable``, which takes a look at ``normal``, nor ``not
+        observed``.
     iterations : (B,) int array
         Steps tried after the first run.
     """

@@ -26,7 +26,7 @@ from typing import Any
 from lsm_verify.kernels.lanes import Rows
 from lsm_verify.kernels.normal import POWER, SLOPES, VALUE
 
-CONVERGED, STALLED, NO_SOLUTION, EXHAUSTED, NOT_IDENTIFIABLE, MASKED = range(6)
+CONVERGED, STALLED, NO_SOLUTION, EXHAUSTED, NOT_IDENTIFIABLE, MASKED, NOT_OBSERVED = range(7)
 """Where a column ends."""
 
 RUNNING = -1

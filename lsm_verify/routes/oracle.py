@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,10 @@ from lsm_verify.routes.route import Evaluation, Gradient, States
 
 if TYPE_CHECKING:
     from lsm_reference.problem import Problem
+
+
+_PARALLEL = Lock()
+"""Numba's default threading layer ends the process where two threads run parallel code at once."""
 
 
 def to_problem(inputs: Inputs) -> Problem:
@@ -104,11 +109,12 @@ def scores_at(
 
     problem = to_problem(inputs)
     before = numba.get_num_threads()
-    numba.set_num_threads(min(threads or before, before))
-    try:
-        return oracle(problem, [{**problem.parameters, **p} for p in points])
-    finally:
-        numba.set_num_threads(before)
+    with _PARALLEL:
+        numba.set_num_threads(min(threads or before, before))
+        try:
+            return oracle(problem, [{**problem.parameters, **p} for p in points])
+        finally:
+            numba.set_num_threads(before)
 
 
 def ladders(
@@ -117,7 +123,8 @@ def ladders(
     """Return the oracle's raw ladders: steps (pairs,), objectives at p ± h (objectives, pairs)."""
     from lsm_reference.finite_difference import ladders as oracle
 
-    rungs = oracle(to_problem(inputs), directions, largest, ratio, pairs)
+    with _PARALLEL:
+        rungs = oracle(to_problem(inputs), directions, largest, ratio, pairs)
     return [(rung.steps, rung.plus, rung.minus) for rung in rungs]
 
 

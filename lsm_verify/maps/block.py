@@ -1,0 +1,74 @@
+"""Calibrates the columns of a dataset that is in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsm_verify.maps import proof, result
+from lsm_verify.maps.columns import given_by
+from lsm_verify.maps.job import Job
+
+if TYPE_CHECKING:
+    import xarray
+
+NUMBER = "column_number"
+"""Variable of a block: the columns' numbers in the map, from which samples are drawn."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """What was found of a block of columns.
+
+    Attributes
+    ----------
+    values : dict
+        By variable, in the shape of the block's columns, pairs first.
+    proofs : tuple of Proof
+        Of the columns whose gradient was verified.
+    """
+
+    values: dict[str, NDArray[Any]]
+    proofs: tuple[proof.Proof, ...]
+
+
+def calibrate_block(
+    dataset: xarray.Dataset, job: Job, numbers: NDArray[np.int64], *, threads: int | None = 1
+) -> Block:
+    """Calibrate all columns of a dataset in memory, and verify the gradient on a sample of them.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        As `lsm_verify.maps.layout.layout_of` takes it, or a part of it.
+    numbers : int array
+        The columns' numbers in the map, in the shape of the dataset's columns.
+    threads : int, optional
+        Of the kernels; default: one, since blocks run side by side.
+    """
+    from lsm_verify.inverse.fields import calibrate_columns
+
+    given, s = given_by(dataset, job), job.settings
+    found = calibrate_columns(
+        job.case,
+        given.observations,
+        job.error,
+        s.unknowns,
+        fields=given.fields,
+        start=given.start,
+        bounds=given.bounds,
+        logarithmic=s.logarithmic,
+        priors=given.priors,
+        mask=given.mask,
+        iterations=s.iterations,
+        threads=threads,
+    )
+    fit = np.asarray(np.isfinite(found.estimate).all(axis=1))
+    columns = proof.chosen(numbers.ravel(), fit, s.verify, s.seed)
+    proofs = proof.verify_columns(job, found.space, given, found.estimate, columns, numbers.ravel())
+    values = result.values(job, found, proofs)
+    shape = tuple(dataset.sizes[d] for d in job.layout.space)
+    return Block({n: a.reshape(*a.shape[:-1], *shape) for n, a in values.items()}, tuple(proofs))

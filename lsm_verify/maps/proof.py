@@ -1,0 +1,162 @@
+"""Verifies the gradient that columns were calibrated with, on a sample of them.
+
+The kernels' Jᵀ W r at the estimate is held against the oracle's adjoint and complex step, by the
+same statistic as the primary gate (`lsm_verify.verify.agreement`). At an optimum the misfit has no
+gradient: the observed values are moved there by noise, so that the gradient is that of random
+weights on all that is observed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsm_verify.inputs import Inputs, Objective
+from lsm_verify.inverse.field_columns import assembled, coordinates
+from lsm_verify.inverse.space import Space
+from lsm_verify.maps.columns import Given
+from lsm_verify.maps.job import Job
+from lsm_verify.observations import Series
+from lsm_verify.quantities import OBSERVABLES
+from lsm_verify.routes import ROUTES
+from lsm_verify.routes.route import Evaluation, Route
+from lsm_verify.verify.agreement import compare
+from lsm_verify.verify.case_run import EVIDENCE
+from lsm_verify.verify.result import Verdict
+from lsm_verify.verify.target import of_inputs, sample
+
+Array = NDArray[np.float64]
+
+NOT_SAMPLED, VERIFIED, WRONG, INCONCLUSIVE = range(4)
+"""Codes of ``gradient_verified``."""
+
+CODES = {Verdict.PASS: VERIFIED, Verdict.FAIL: WRONG}
+
+MOVED = {"K": 10.0, "W m-2": 100.0}
+"""Standard deviation of the noise by which observed values are moved. Far beyond what an optimum
+leaves of Jᵀ W r; and large beside the rounding of a prediction (6e-14 K), which with residuals of
+0.5 K hid errors of 1e-10 of the gradient in a quarter of the columns."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What was found of one column.
+
+    Attributes
+    ----------
+    column : int
+        In the block.
+    code : int
+        `VERIFIED`, `WRONG` or `INCONCLUSIVE`.
+    max_z : float
+        Largest difference of two routes, in units of their round-off.
+    message : str
+        Of the check; names the parameters where routes disagree.
+    """
+
+    column: int
+    code: int
+    max_z: float
+    message: str
+
+
+def chosen(numbers: NDArray[np.int64], fit: NDArray[np.bool_], count: int, seed: int) -> list[int]:
+    """Draw columns of a block among those that are fit.
+
+    Parameters
+    ----------
+    numbers : (B,) int array
+        The columns' numbers in the map; the first makes every block's draw another.
+    fit : (B,) array of bool
+        Those that have an estimate.
+    """
+    draws = np.random.default_rng([seed, int(numbers[0])]).random(fit.size)
+    places = np.flatnonzero(fit)
+    return sorted(int(places[k]) for k in np.argsort(draws[places], kind="stable")[:count])
+
+
+def verify_columns(
+    job: Job, space: Space, given: Given, estimate: Array, columns: Sequence[int],
+    numbers: NDArray[np.int64],
+) -> list[Proof]:  # fmt: skip
+    """Verify the gradient of some columns of a block at their estimates (B, P)."""
+    routes = (kernels(space), *(ROUTES[name] for name in EVIDENCE))
+    found = []
+    for b in columns:
+        inputs = inputs_of(job, given, dict(zip(space.names, estimate[b], strict=True)), b)
+        inputs = displaced(inputs, np.random.default_rng([job.settings.seed, int(numbers[b]), 1]))
+        samples = {r.name: sample(r, inputs, job.settings.seed)[0] for r in routes}
+        result = compare(
+            of_inputs(inputs), samples, point="estimate", objective="J", seed=job.settings.seed
+        ).result
+        about = result.message
+        if result.parameters:
+            about += f": {', '.join(result.parameters)}"
+        found.append(Proof(b, CODES.get(result.verdict, INCONCLUSIVE), result.value, about))
+    return found
+
+
+def inputs_of(job: Job, given: Given, estimate: Mapping[str, Any], b: int) -> Inputs:
+    """Return a column at its estimate, with its observations and their weights."""
+    known = {n: a[b, 0] if a.shape[1] == 1 else a[b] for n, a in given.fields.items()}
+    inputs = job.case.inputs(
+        {**known, **estimate},
+        objectives=(Objective("half-sum-of-squares"),),
+        wrt=tuple(estimate),
+    )
+    series = inputs.series
+    errors = np.broadcast_to(job.error, len(series))
+    own = [
+        Series(s.kind, values, s.depth, 1.0 / error**2)
+        for s, values, error in zip(series, given.observations[b], errors, strict=True)
+    ]
+    return replace(inputs, series=tuple(own))
+
+
+def displaced(inputs: Inputs, rng: np.random.Generator) -> Inputs:
+    """Return a column whose observed values are moved by noise."""
+    moved = []
+    for s in inputs.series:
+        size = MOVED[OBSERVABLES[s.kind].unit]
+        values = s.values + size * rng.standard_normal(s.values.shape)
+        values = np.where(np.asarray(s.weights) > 0, values, np.nan)
+        moved.append(Series(s.kind, values, s.depth, s.weights))
+    return replace(inputs, series=tuple(moved))
+
+
+def kernels(space: Space) -> Route:
+    """Return the gradient that columns are calibrated with as a route."""
+    return Route(
+        "levenberg",
+        "tangents of all unknowns beside the state: Jᵀ W r of the kernels that calibrate columns",
+        exact=True,
+        evaluate=lambda batch: [_evaluate(space, inputs) for inputs in batch],
+    )
+
+
+def _evaluate(space: Space, inputs: Inputs) -> Evaluation:
+    """Value and gradient of a column, by what assembles and runs columns for a calibration."""
+    from lsm_verify.kernels import levenberg
+
+    own = {n: np.atleast_1d(inputs.expanded(n))[None] for n in inputs.parameters}
+    batch = assembled(inputs, space.names, own, np.zeros(1, bool))
+    series = inputs.series
+    weights = np.stack([np.broadcast_to(s.weights, s.values.shape) for s in series])[None]
+    fit = levenberg.minimise(
+        batch.columns,
+        inputs.insulated,
+        batch.sight,
+        batch.objective(np.stack([s.values for s in series])[None], weights),
+        coordinates(space, batch.tied),
+        space.scaled(np.array([[float(inputs.parameters[name]) for name in space.names]])),
+        pair=batch.pair,
+        iterations=0,
+        threads=1,
+    )
+    slopes = (fit.gradient / space.slope(fit.u))[0]
+    gradient = {name: np.asarray(slope) for name, slope in zip(space.names, slopes, strict=True)}
+    return [(float(fit.value[0]), gradient)]
