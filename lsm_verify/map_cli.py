@@ -153,12 +153,12 @@ def map_(
     from lsm_verify.maps.workers import check_installed, workers_of
 
     check_installed("zarr", "dask", "distributed")
-    import xarray
     from rich.console import Console
 
     from lsm_verify.grid import Grid
     from lsm_verify.maps.job import Settings
-    from lsm_verify.maps.run import Outcome, make_map
+    from lsm_verify.maps.outcome import Outcome
+    from lsm_verify.maps.run import make_map
     from lsm_verify.report import mapped as report
 
     if json is not None:
@@ -188,7 +188,7 @@ def map_(
     with columns_bar() as bar:
 
         def planned(plan: Any) -> None:
-            progress(report.planned(plan, str(who), target))
+            progress(f"{plan}; {who}; writing {target}")
             bar.begin(plan.total)
 
         def announce(outcome: Outcome) -> None:
@@ -205,9 +205,8 @@ def map_(
         progress(f"wrote {json}")
     for each in mapped.failed:
         if each.trace:
-            warn(f"{mapped.work.plan.name(each.region)}:\n{each.trace}")
-    found = xarray.open_zarr(target, chunks=None)
-    print_text(page_of(lambda page: report.show(mapped, found, page), Console(highlight=False)))
+            warn(f"{mapped.plan.name(each.region)}:\n{each.trace}")
+    print_text(page_of(lambda page: report.show(mapped, page), Console(highlight=False)))
     raise typer.Exit(mapped.exit_code)
 
 

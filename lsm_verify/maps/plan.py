@@ -49,7 +49,7 @@ class Plan:
     space: tuple[str, ...]
     shape: tuple[int, ...]
     chunk: tuple[int, ...]
-    bytes_per_column: int = 0
+    bytes_per_column: int
 
     @property
     def grid(self) -> tuple[int, ...]:
@@ -83,6 +83,14 @@ class Plan:
         """Return the numbers in the map of a region's columns, in the region's shape."""
         axes = [np.arange(each.start, each.stop) for each in self.box(number)]
         return np.ravel_multi_index(np.meshgrid(*axes, indexing="ij"), self.shape)
+
+    def __str__(self) -> str:
+        size = self.columns * self.bytes_per_column / 1e6
+        return (
+            f"{self.regions:,} region{'s' * (self.regions > 1)} of up to "
+            f"{' × '.join(map(str, self.chunk))} columns ({', '.join(self.space)}), about "
+            f"{size:,.3g} MB each"
+        )
 
     def name(self, number: int) -> str:
         """Return a region in words."""

@@ -50,6 +50,11 @@ def pair_labels(job: Job) -> list[str]:
     return [f"{names[i]}, {names[j]}" for i, j in pairs(job)]
 
 
+def error_name(name: str) -> str:
+    """Return the name of the variable that holds the standard errors of an unknown."""
+    return f"{name}_standard_error"
+
+
 def status_words() -> dict[int, str]:
     """Codes of ``status`` and their words."""
     from lsm_verify.kernels.levenberg import STATUS
@@ -61,7 +66,7 @@ def variables(job: Job) -> list[Variable]:
     """Return all variables of a map."""
     found = []
     for name in job.settings.unknowns:
-        quantity, error = PARAMETERS[name], f"{name}_standard_error"
+        quantity, error = PARAMETERS[name], error_name(name)
         about = {"long_name": quantity.description, "units": quantity.unit}
         ancillary = f"{error} status gradient_verified"
         if quantity.is_temperature:
@@ -118,7 +123,7 @@ def values(job: Job, found: FieldEstimate, proofs: Sequence[Proof]) -> dict[str,
     told: dict[str, NDArray[Any]] = {}
     for j, name in enumerate(job.settings.unknowns):
         told[name] = found.estimate[:, j]
-        told[f"{name}_standard_error"] = found.standard_error[:, j]
+        told[error_name(name)] = found.standard_error[:, j]
     if pairs(job):
         told["correlation"] = np.stack([found.correlation[:, i, j] for i, j in pairs(job)])
     verified, z = np.full(B, NOT_SAMPLED, np.int8), np.full(B, np.nan)

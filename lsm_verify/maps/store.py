@@ -25,7 +25,7 @@ from lsm_verify.errors import InputError
 from lsm_verify.files import check_folder
 from lsm_verify.maps import result
 from lsm_verify.maps.job import Job
-from lsm_verify.maps.plan import Plan
+from lsm_verify.maps.plan import Plan, bytes_per_column
 from lsm_verify.version import __version__
 
 if TYPE_CHECKING:
@@ -173,7 +173,8 @@ def go_on(path: Path, dataset: xarray.Dataset, job: Job) -> Plan:
         chunk = tuple(known["chunk"])
     except (OSError, ValueError, KeyError, TypeError):
         raise InputError(f"{path} is no Zarr store of a map; give another name.") from None
-    plan = Plan(job.layout.space, job.layout.shape, chunk)
+    each = bytes_per_column(dataset, job)
+    plan = Plan(job.layout.space, job.layout.shape, chunk, each)
     asked = json.loads(json.dumps(asked_for(dataset, job, plan)))
     other = sorted(key for key in known.keys() | asked.keys() if known.get(key) != asked.get(key))
     if other:

@@ -26,7 +26,7 @@ def test_regions_cover_every_column_once(shape, data):
     assert math.prod(chunk) <= max(most, 1)
     if math.prod(stored) <= most:  # a stored piece is read once
         assert all(c % s == 0 or c == n for c, s, n in zip(chunk, stored, shape, strict=True))
-    plan = Plan(tuple("abc"[: len(shape)]), tuple(shape), chunk)
+    plan = Plan(tuple("abc"[: len(shape)]), tuple(shape), chunk, 8)
     seen = np.zeros(shape, int)
     numbers = []
     for region in range(plan.regions):
@@ -69,8 +69,9 @@ def test_memory_bounds_a_region_and_storage_may_enlarge_it(city, job, monkeypatc
 
 
 def test_a_region_is_named_where_it_lies():
-    plan = Plan(("y", "x"), (6, 8), (4, 8))
+    plan = Plan(("y", "x"), (6, 8), (4, 8), 1000)
     assert plan.name(1) == "region 1 (y 4 to 5, x 0 to 7)"
+    assert str(plan) == "2 regions of up to 4 × 8 columns (y, x), about 0.032 MB each"
 
 
 def test_memory_per_worker_is_shared():

@@ -42,7 +42,7 @@ def whole(city_file, tmp_path_factory):
 def test_a_store_holds_what_calibrate_map_finds(city, whole):
     target, mapped = whole
     assert mapped.exit_code == 0
-    assert mapped.work.plan.regions == REGIONS
+    assert mapped.plan.regions == REGIONS
     found = xr.open_zarr(target)
     expected = lv.calibrate_map(city, ERROR, UNKNOWNS)
     assert set(found.data_vars) - set(expected.data_vars) == {store.SEAL}
@@ -70,7 +70,7 @@ def test_workers_change_no_bit(city_file, whole, tmp_path, who):
 def test_a_zarr_store_in_gives_the_same_map(city, whole, tmp_path):
     city.chunk({"y": 3, "x": 4}).to_zarr(tmp_path / "in.zarr", consolidated=False)
     found = make_map(tmp_path / "in.zarr", tmp_path / "out.zarr", SETTINGS, ONE)
-    assert found.work.plan.chunk == (6, 8)
+    assert found.plan.chunk == (6, 8)
     new, old = xr.open_zarr(tmp_path / "out.zarr"), xr.open_zarr(whole[0])
     np.testing.assert_array_equal(new.albedo.values, old.albedo.values)
 
@@ -163,7 +163,7 @@ def test_a_region_that_fails_takes_no_other_down(
     city_file, whole, tmp_path, monkeypatch, error, code
 ):
     target = tmp_path / "out.zarr"
-    first = int(whole[1].work.plan.numbers(1).ravel()[0])
+    first = int(whole[1].plan.numbers(1).ravel()[0])
     failing(monkeypatch, first, error)
     found = make_map(city_file, target, SETTINGS, ONE, columns=COLUMNS)
     assert found.exit_code == code
@@ -171,7 +171,7 @@ def test_a_region_that_fails_takes_no_other_down(
     assert str(error) in found.failed[0].error
     assert bool(found.failed[0].trace) == (code == 4)
     made = xr.open_zarr(target)
-    box = dict(zip(("y", "x"), whole[1].work.plan.box(1), strict=True))
+    box = dict(zip(("y", "x"), whole[1].plan.box(1), strict=True))
     assert np.all(made.status.isel(box) == NOT_COMPUTED)
     assert np.isnan(made.albedo.isel(box)).all()
     assert int((made.status == NOT_COMPUTED).sum()) == made.status.isel(box).size
