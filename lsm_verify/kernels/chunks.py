@@ -71,7 +71,6 @@ def settle(
 def admit(
     column: int, spot: int, start: Any, tally: Any, levels: Any, trials: Any, widests: Any,
     pairs: Any, known: Any, given: Any, local: Any, own: Any,
-    sight: Any, near: Any, seen: Any, shown: Any,
 ) -> None:  # fmt: skip
     """Give a lane the numbers of a column; arrays that all columns share stay where they are."""
     tally[spot, COLUMN], tally[spot, RUNS] = column, 0
@@ -86,6 +85,10 @@ def admit(
             row = min(column, given[q].shape[0] - 1)
             for i in range(given[q].shape[1]):
                 local[q][spot, i] = given[q][row, i]
+
+
+def show(column: int, spot: int, sight: Any, near: Any, seen: Any, shown: Any) -> None:
+    """Give a lane what is observed of a column, where columns have observations of their own."""
     for k in range(sight[0].shape[0]):
         if sight[1].shape[0] > 1:
             near[1][spot, k] = sight[1][column, k]
@@ -95,6 +98,21 @@ def admit(
             if seen[which].shape[0] > 1:
                 for n in range(seen[which].shape[2]):
                     shown[which][spot, k, n] = seen[which][column, k, n]
+
+
+def report(
+    place: int, spot: int, stands: int, tally: Any, levels: Any, heres: Any, slopes: Any,
+    matrices: Any, out: Any,
+) -> None:  # fmt: skip
+    """Write where a lane's column has ended; of one without a solution that alone."""
+    u, F, A, g, status, runs = out
+    status[place], runs[place] = stands, tally[spot, RUNS]
+    if stands != NO_SOLUTION:
+        F[place] = levels[spot, MISFIT]
+        for j in range(heres.shape[1]):
+            u[place, j], g[place, j] = heres[spot, j], slopes[spot, j]
+            for k in range(heres.shape[1]):
+                A[place, j, k] = matrices[spot, j, k]
 
 
 def run_levenberg(
@@ -107,15 +125,15 @@ def run_levenberg(
     tally, levels, heres, trials, slopes, matrices, widests = fit[:7]
     held, step, room, fresh_slope, fresh = fit[7:]
     sums = beside[SUMS]
-    u, F, A, g, status, runs = out
     for number in range(first, last):
         following, end = number * chunk, min((number + 1) * chunk, order.shape[0])
         waiting = end - following
         for spot in range(LANES):
+            column = order[min(following, end - 1)]
             admit(
-                order[min(following, end - 1)], spot, start, tally, levels, trials, widests,
-                pairs, known, given, local, own, sight, near, seen, shown,
-            )  # fmt: skip
+                column, spot, start, tally, levels, trials, widests, pairs, known, given, local, own
+            )
+            show(column, spot, sight, near, seen, shown)
             settle(spot, trials, unknowns, known, tied, local, pace)
             if following == end:
                 tally[spot, COLUMN] = NOBODY
@@ -134,20 +152,16 @@ def run_levenberg(
                     slopes, matrices, widests, held, step, room, fresh_slope, fresh,
                 )  # fmt: skip
                 if stands != RUNNING:
-                    status[column], runs[column] = stands, tally[spot, RUNS]
-                    if stands != NO_SOLUTION:
-                        F[column] = levels[spot, MISFIT]
-                        for j in range(heres.shape[1]):
-                            u[column, j], g[column, j] = heres[spot, j], slopes[spot, j]
-                            for k in range(heres.shape[1]):
-                                A[column, j, k] = matrices[spot, j, k]
+                    report(column, spot, stands, tally, levels, heres, slopes, matrices, out)
                     waiting -= 1
                     tally[spot, COLUMN] = NOBODY
                     if following < end:
+                        column = order[following]
                         admit(
-                            order[following], spot, start, tally, levels, trials, widests,
-                            pairs, known, given, local, own, sight, near, seen, shown,
+                            column, spot, start, tally, levels, trials, widests,
+                            pairs, known, given, local, own,
                         )  # fmt: skip
+                        show(column, spot, sight, near, seen, shown)
                         following += 1
                 if tally[spot, COLUMN] != NOBODY:
                     settle(spot, trials, unknowns, known, tied, local, pace)

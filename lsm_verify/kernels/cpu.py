@@ -63,8 +63,8 @@ KERNELS = ("run_forward", "run_gradient", "run_tangent", "run_levenberg")
 
 SELDOM = (
     "prepare", "eliminate", "aim", "total_weight", "initial", "clear", "close", "hand_out",
-    "set_out", "admit", "settle", "advance", "propose", "decrement", "damped_step", "gather",
-    "taken",
+    "set_out", "admit", "show", "settle", "advance", "report", "propose", "decrement",
+    "damped_step", "gather", "taken",
 )  # fmt: skip
 """Functions that are called, not inlined: those run once a block, or where Δt changes. All others
 are inlined, since their many arguments would be passed through memory step by step."""

@@ -159,7 +159,8 @@ def run_tangent(problem: Any, sizes: Any, change: Any, scratch: Any, out: Any) -
         prepare(change, b, row(rows, DG), row(rows, DCV), half)
         fixed, d_fixed = emitting(columns, b, numbers), emitting(change, b, numbers)
         initial(columns, b, T, nodes)
-        initial(change, b, row(rows, MOVED), nodes)
+        dT, dg = row(rows, MOVED), row(rows, DG)
+        initial(change, b, dT, nodes)
         now = acting(columns, insulated, b, 0, zero)
         d_now = acting(change, insulated, b, 0, zero)
         solid, failed = (zero, zero, zero), 0
@@ -176,7 +177,7 @@ def run_tangent(problem: Any, sizes: Any, change: Any, scratch: Any, out: Any) -
             for k in range(K):
                 y[b, k, n] = look(sight, b, k, n, T, rows, fixed, now, zero)
                 dy[b, k, n] = look_along(
-                    sight, b, k, n, T, rows, fixed, now, d_fixed[0], d_now, zero
+                    sight, b, k, n, T, rows, fixed, now, dT, dg, d_fixed[0], d_now, zero
                 )
         status[b] = failed
         if failed != 0:

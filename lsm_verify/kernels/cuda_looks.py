@@ -16,9 +16,7 @@ from lsm_verify.kernels.columns import (
 )
 from lsm_verify.kernels.cuda_steps import (
     CV,
-    DG,
     LAM_BAR,
-    MOVED,
     G,
     Row,
     at,
@@ -137,18 +135,17 @@ def look_back(
 
 def look_along(
     sight: Any, b: int, k: int, n: int, T: Row, rows: Any, fixed: Any, now: Any,
-    d_c4: Real, d_now: Any, zero: Real,
+    dT: Row, dg: Row, d_c4: Real, d_now: Any, zero: Real,
 ) -> Real:  # fmt: skip
-    """Change of the prediction of series k at state n, (21)."""
+    """Change of the prediction of series k at state n, (21), from the changes δT and δg_i."""
     code = sight[0][k]
-    dT = row(rows, MOVED)
     if code == LONGWAVE_UP:
         return emission_change(d_c4, fixed[1], load(T, 0), load(dT, 0))
     j, f = at(sight[1], b, k), at(sight[2], b, k)
     if code == SOIL_TEMPERATURE:
         return between(load(dT, j), load(dT, j + 1), f)
     if code == SOIL_HEAT_FLUX:
-        g, dg = row(rows, G), row(rows, DG)
+        g = row(rows, G)
         middle, d_middle = load(T, j + 1), load(dT, j + 1)
         upper = flux_change(load(dg, j), load(g, j), load(T, j), middle, load(dT, j), d_middle)
         lower = flux_change(

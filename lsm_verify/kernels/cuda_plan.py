@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from types import FunctionType, SimpleNamespace
+from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -107,13 +107,21 @@ def _even(columns: int, most: int) -> int:
 @cache
 def compiled(kernel: str, dtype: str, shared: bool) -> Any:
     """Return a kernel for numbers of one type."""
-    cuda = numba_cuda()
     functions, signature = _functions(dtype, shared), signatures(dtype)[kernel]
-    function = getattr(functions, kernel)
+    return compile_kernel(getattr(functions, kernel), signature)
+
+
+def compile_kernel(function: FunctionType, signature: Any, registers: int | None = None) -> Any:
+    """Compile a kernel for arguments of given types, or find it on disk.
+
+    ``registers`` is how many a thread may take at most.
+    """
+    cuda = numba_cuda()
+    options = {} if registers is None or _simulated() else {"max_registers": registers}
     try:
-        return cuda.jit(signature, cache=True)(function)
+        return cuda.jit(signature, cache=True, **options)(function)
     except RuntimeError:  # neither the package nor the user's cache can be written to
-        return cuda.jit(signature)(function)
+        return cuda.jit(signature, **options)(function)
 
 
 @cache
@@ -122,19 +130,27 @@ def _functions(dtype: str, shared: bool) -> SimpleNamespace:
     return bound(given, f"cuda_{dtype}_{shared}")
 
 
-def bound(given: Mapping[str, Any], label: str) -> SimpleNamespace:
-    """Return the functions of the kernels' modules for the device; kernels are left as they are."""
-    import numba
-
-    # The simulator runs plain functions, and functions of its own more slowly.
-    simulated = bool(getattr(numba.config, "ENABLE_CUDASIM", 0))
+def bound(
+    given: Mapping[str, Any],
+    label: str,
+    modules: Sequence[ModuleType] = MODULES,
+    kernels: Collection[str] = KERNEL_ROWS,
+) -> SimpleNamespace:
+    """Return the functions of some modules for the device; kernels are left as they are."""
+    simulated = _simulated()  # it runs plain functions, and functions of its own more slowly
 
     def compile_(function: FunctionType) -> Any:
-        if function.__name__ in KERNEL_ROWS or simulated:
+        if function.__name__ in kernels or simulated:
             return function
         return given["cuda"].jit(device=True)(function)
 
-    return bind(MODULES, given, compile_, label=label)
+    return bind(modules, given, compile_, label=label)
+
+
+def _simulated() -> bool:
+    import numba
+
+    return bool(getattr(numba.config, "ENABLE_CUDASIM", 0))
 
 
 def signatures(dtype: str) -> dict[str, Any]:

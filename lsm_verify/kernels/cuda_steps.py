@@ -246,11 +246,10 @@ def step_along(
     rows: Any, new: Row, solid: Any, fixed: Any, now: Any, d_now: Any, d_c4: Real
 ) -> None:
     """Turn the change δT of the old state into that of the new one, (17) to (19)."""
-    dt, s0, c0 = solid
-    alpha, H, _, SW, _, Ta = now
-    d_alpha, dH, b, d_SW, d_LW, dTa = d_now
+    dt, s0, _ = solid
+    b = d_now[2]
     N = rows[1] - 1
-    p, q, a, w = row(rows, P), row(rows, Q), row(rows, A), row(rows, W)
+    p, q, w = row(rows, P), row(rows, Q), row(rows, W)
     dg, dcv, dT, old = row(rows, DG), row(rows, DCV), row(rows, MOVED), row(rows, OLD)
     below = dt - dt
     T = load(new, N)
@@ -269,11 +268,25 @@ def step_along(
         T = T_above
     stored = load(dcv, 0) / dt * (T - load(old, 0))
     right = fma(s0, load(dT, 0), fma(load(row(rows, G), 0), b, below - stored))
+    surface_along(rows, dT, T, right, solid, fixed, now, d_now, d_c4)
+
+
+def surface_along(
+    rows: Any, dT: Row, T: Real, right: Real, solid: Any, fixed: Any, now: Any, d_now: Any,
+    d_c4: Real,
+) -> None:  # fmt: skip
+    """Change of the surface temperature T, (18), and downward from b in the row of δT, (19).
+
+    ``right`` is the change of s_0 T_0 + g_0 b_1, conducted and stored heat included.
+    """
+    alpha, H, _, SW, _, Ta = now
+    d_alpha, dH, _, d_SW, d_LW, dTa = d_now
+    a = row(rows, A)
     T2 = T * T
     forced = forced_change(alpha, d_alpha, SW, d_SW, d_LW)
     turbulent = dH * (T - Ta) - H * dTa
-    x = (right + forced - d_c4 * (T2 * T2) - turbulent) / surface_slope(c0 + H, fixed[1], T)
+    x = (right + forced - d_c4 * (T2 * T2) - turbulent) / surface_slope(solid[2] + H, fixed[1], T)
     store(dT, 0, x)
-    for i in range(1, N + 1):
+    for i in range(1, rows[1]):
         x = sink(load(a, i), x, load(dT, i))
         store(dT, i, x)

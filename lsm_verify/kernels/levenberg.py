@@ -1,8 +1,9 @@
-"""Least squares of many columns at once: Levenberg-Marquardt with bounds and priors, on the CPU.
+"""Least squares of many columns at once: Levenberg-Marquardt with bounds and priors.
 
-One run of a block gives misfit and normal equations of its columns (`normal`); what each column
-does with them is decided by itself (`marquardt`). The result for a column is the same to the last
-bit whatever batch it is in, wherever it lies there, and on however many threads.
+One run of a block gives misfit and normal equations of its columns (`normal`, on a GPU
+`cuda_normal`); what each column does with them is decided by itself (`marquardt`, on either). The
+result for a column is the same to the last bit whatever batch it is in, wherever it lies there, and
+on however many threads; from a CPU to a GPU it changes by round-off.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from lsm_verify.errors import InputError, unknown
 from lsm_verify.kernels import chunks, marquardt
 from lsm_verify.kernels.columns import GRID, INDEX, Columns, Objective, Sight, size
+from lsm_verify.kernels.cuda_arrays import numba_cuda
 from lsm_verify.kernels.levenberg_run import Problem, run
 
 Array = NDArray[np.float64]
@@ -41,6 +43,8 @@ STATUS = {
 model has none at the start."""
 
 ITERATIONS = 200
+
+DEVICES = ("cpu", "cuda")
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,8 @@ def minimise(
     mask: Any = None,
     iterations: int = ITERATIONS,
     threads: int | None = None,
+    device: str = "cpu",
+    at_once: int | None = None,
 ) -> Fit:
     """Minimise ½ Σ w r² and priors over every column of a batch.
 
@@ -136,13 +142,21 @@ def minimise(
     iterations : int
         At most so many for each column; with 0, what is known at the start.
     threads : int, optional
-        Default: all.
+        Of the CPU; default: all.
+    device : str
+        One of `DEVICES`: the CPU, or the current CUDA device.
+    at_once : int, optional
+        Columns that run at the same time on a GPU; by default as many as it holds.
 
     Raises
     ------
     InputError
-        If arrays do not fit each other or have another type, or a name is unknown.
+        If arrays do not fit each other or have another type, a name is unknown, or the device is
+        not there.
     """
+    check_device(device)
+    if at_once is not None and at_once < 1:
+        raise InputError(f"at_once={at_once} must be at least 1 column.")
     shape = size(columns, sight, objective)
     _check(columns, unknowns, objective, pair)
     P = len(unknowns.names)
@@ -161,26 +175,39 @@ def minimise(
         raise InputError("the deviation of a prior is not above 0; give more than 0.")
     codes = np.array([CODES[name] for name in unknowns.names], INDEX)
     keep = np.ones(B, bool) if mask is None else ~np.asarray(mask, bool)
-    found = run(
-        shape,
-        Problem(
-            columns=columns,
-            insulated=insulated,
-            tied=unknowns.tied,
-            sight=sight,
-            objective=objective,
-            unknowns=(codes, *_vectors(unknowns)),
-            pair=_rows("pair of h and beta", np.ones((1, 2)) if pair is None else pair, B, 2),
-            priors=(np.where(np.isinf(deviation), 0.0, mean), 1.0 / deviation),
-            box=(low, high),
-            start=np.clip(_rows("start", start, B, P), low, high),
-            order=np.flatnonzero(keep).astype(INDEX),
-            iterations=iterations,
-        ),
-        B,
-        threads,
+    problem = Problem(
+        columns=columns,
+        insulated=insulated,
+        tied=unknowns.tied,
+        sight=sight,
+        objective=objective,
+        unknowns=(codes, *_vectors(unknowns)),
+        pair=_rows("pair of h and beta", np.ones((1, 2)) if pair is None else pair, B, 2),
+        priors=(np.where(np.isinf(deviation), 0.0, mean), 1.0 / deviation),
+        box=(low, high),
+        start=np.clip(_rows("start", start, B, P), low, high),
+        order=np.flatnonzero(keep).astype(INDEX),
+        iterations=iterations,
     )
-    return Fit(*found)
+    if device == "cpu":
+        return Fit(*run(shape, problem, B, threads))
+    from lsm_verify.kernels import cuda_levenberg_run
+
+    return Fit(*cuda_levenberg_run.run(shape, problem, B, at_once))
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that has no kernels, or is not there.
+
+    Raises
+    ------
+    InputError
+        With the remedy.
+    """
+    if device not in DEVICES:
+        raise unknown("device", device, DEVICES)
+    if device == "cuda":
+        numba_cuda()
 
 
 def _check(columns: Columns, unknowns: Coordinates, objective: Objective, pair: Any) -> None:

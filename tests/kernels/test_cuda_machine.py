@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 
 from lsm_verify.errors import InputError
-from lsm_verify.kernels import cuda, cuda_arrays, cuda_plan
+from lsm_verify.inverse.city import city_case
+from lsm_verify.inverse.fields import calibrate_columns
+from lsm_verify.kernels import cuda, cuda_arrays, cuda_levenberg_run, cuda_plan
 from tests.kernels.test_cuda import as_asked, at_hand, inputs_of, several
 
 ROOT = Path(__file__).parents[2]
@@ -25,10 +27,11 @@ installed = pytest.mark.skipif(
 
 
 @installed
-def test_in_the_simulator():
+@pytest.mark.parametrize("name", ["test_cuda.py", "test_cuda_levenberg.py"])
+def test_in_the_simulator(name):
     """Run the tests of the kernels in the simulator, none of them skipped."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    file = ROOT / "tests" / "kernels" / "test_cuda.py"
+    file = ROOT / "tests" / "kernels" / name
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", file],
         env={**kept, "NUMBA_ENABLE_CUDASIM": "1"},
@@ -68,20 +71,36 @@ def test_without_a_device_the_remedy_is_named():
         cuda.simulate(columns, insulated)
 
 
+@installed
+@pytest.mark.usefixtures("fresh")
+@pytest.mark.skipif(at_hand(), reason="there is a device here")
+def test_without_a_device_no_columns_are_calibrated():
+    case = city_case()
+    with pytest.raises(InputError, match=r"^numba-cuda finds no CUDA device; [^\n]*\[cuda\]'\.$"):
+        calibrate_columns(case, np.full((1, 2, 101), 293.0), 0.05, device="cuda")
+
+
 # ------------------------------------------------------------------ compiled
+
+
+@pytest.fixture
+def newest(monkeypatch):
+    """Compile for a GPU that need not be there: its compute capability."""
+    from numba.cuda import dispatcher
+
+    device = SimpleNamespace(compute_capability=(9, 0))
+    monkeypatch.setattr(dispatcher, "get_current_device", lambda: device)
+    return device.compute_capability
 
 
 @installed
 @pytest.mark.slow
-def test_types_are_inferred_and_single_precision_stays(monkeypatch):
+def test_types_are_inferred_and_single_precision_stays(newest):
     """The simulator infers no types; numba-cuda does so, and lowers to LLVM, without a device."""
     from numba import cuda as numba_cuda
     from numba import types
-    from numba.cuda import compiler, dispatcher
+    from numba.cuda import compiler
 
-    newest = (9, 0)
-    device = SimpleNamespace(compute_capability=newest)
-    monkeypatch.setattr(dispatcher, "get_current_device", lambda: device)
     signatures = cuda_plan.signatures("float32")
     given = {"cuda": numba_cuda, "REAL": signatures["real"], "SHARED": True}
     functions = cuda_plan.bound(given, "test")
@@ -97,6 +116,46 @@ def test_types_are_inferred_and_single_precision_stays(monkeypatch):
     assert "(float32, float32, float32) -> float32" in inferred["fma"]
     doubles = [name for name, found in inferred.items() if "float64" in "".join(found)]
     assert doubles == []
+
+
+PARAMETER_BYTES = 4096
+"""What a kernel can be given by CUDA before 12.1, and on GPUs before Volta."""
+
+
+def words(kind) -> int:
+    """Numbers of eight bytes as which numba-cuda passes an argument: of an array two pointers to
+    its owners, size, size of an item and data, then shape and strides.
+    """
+    from numba import types
+
+    if isinstance(kind, types.BaseTuple):
+        return sum(map(words, kind))
+    return 5 + 2 * kind.ndim if isinstance(kind, types.Array) else 1
+
+
+@installed
+@pytest.mark.slow
+def test_the_kernel_of_least_squares_is_compiled_and_can_be_given_what_it_takes(newest):
+    """All of it, the CPU's decisions included, and by the types that are given beforehand."""
+    from numba import cuda as numba_cuda
+    from numba import types
+    from numba.cuda import compiler
+
+    signature = cuda_levenberg_run.signature()
+    functions = cuda_levenberg_run.functions(numba_cuda, "test")
+    kernel = getattr(functions, cuda_levenberg_run.KERNEL)
+    compiled = compiler.compile_cuda(kernel, types.void, signature.args, cc=newest)
+    assert compiled.signature.args == signature.args
+    for name in ("advance", "settle", "admit", "report", "normal_equations"):
+        assert len(getattr(functions, name).overloads) == 1
+    single = [
+        name
+        for name, function in vars(functions).items()
+        for found in getattr(function, "overloads", {}).values()
+        if "float32" in str(found.signature)
+    ]
+    assert single == []
+    assert 8 * sum(map(words, signature.args)) <= PARAMETER_BYTES
 
 
 # ------------------------------------------------------------------ torch's tensors
