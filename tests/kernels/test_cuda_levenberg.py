@@ -44,6 +44,7 @@ from tests.kernels.test_levenberg import (
     same,
     worst,
 )
+from tools import map_gpu
 
 ALIKE = 2e-6
 """Largest difference of estimates, in standard errors. A column stops where the undamped step is
@@ -331,6 +332,19 @@ def test_columns_of_a_city_are_calibrated_as_on_the_cpu():
         apart = np.abs(theirs.estimate[b] - ours.estimate[b]) / ours.standard_error[b]
         assert np.all(apart <= ALIKE)
     assert np.array_equal(np.isnan(theirs.estimate), np.isnan(ours.estimate))
+
+
+def test_what_is_measured_on_a_gpu_holds_of_a_small_city():
+    held = ("bottom_temperature", "volumetric_heat_capacity", "thermal_conductivity")
+    told = map_gpu.measure(small_city(), 5, held, sample=3, rounds=2)
+    assert told["status"] == {"converged": 5}
+    assert told["rounds_are_bitwise_equal"]
+    assert len(told["wall_s"]) == len(told["of_which_on_the_gpu_with_copies_s"]) == 2
+    assert set(told["unknowns"]) == {"albedo", "turbulent_transfer_coefficient"}
+    beside = told["beside_the_cpu"]
+    assert (beside["columns"], beside["same_status"], beside["same_iterations"]) == (3, 3, 3)
+    assert beside["within_the_limit"]
+    assert map_gpu.ALIKE <= ALIKE * (1 + 1e-12)
 
 
 @pytest.mark.parametrize(

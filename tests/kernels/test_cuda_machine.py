@@ -17,6 +17,7 @@ from lsm_verify.inverse.city import city_case
 from lsm_verify.inverse.fields import calibrate_columns
 from lsm_verify.kernels import cuda, cuda_arrays, cuda_levenberg_run, cuda_plan
 from tests.kernels.test_cuda import as_asked, at_hand, inputs_of, several
+from tools import map_gpu
 
 ROOT = Path(__file__).parents[2]
 
@@ -78,6 +79,20 @@ def test_without_a_device_no_columns_are_calibrated():
     case = city_case()
     with pytest.raises(InputError, match=r"^numba-cuda finds no CUDA device; [^\n]*\[cuda\]'\.$"):
         calibrate_columns(case, np.full((1, 2, 101), 293.0), 0.05, device="cuda")
+
+
+@installed
+@pytest.mark.usefixtures("fresh")
+@pytest.mark.skipif(at_hand(), reason="there is a device here")
+def test_without_a_device_no_map_is_measured(monkeypatch, tmp_path, capsys):
+    file = tmp_path / "map_gpu.json"
+    monkeypatch.setattr(sys, "argv", ["map_gpu.py", str(file)])
+    assert map_gpu.main() == map_gpu.MISUSE
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("map_gpu: numba-cuda finds no CUDA device; ")
+    assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 # ------------------------------------------------------------------ compiled
