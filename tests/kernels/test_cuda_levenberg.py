@@ -307,6 +307,23 @@ def test_what_a_thread_keeps_of_its_last_column_is_seen(plant, module, old, new)
     assert not same(parts(levenberg.minimise(*problem, device="cuda", at_once=1)), parts(alone))
 
 
+@IN_THE_SIMULATOR
+def test_nothing_is_read_that_was_not_written(monkeypatch):
+    """Working memory and results full of not-a-number and of columns that there are not."""
+    problem = recoverable(4, ("Tb", "lam", "C"), tied=True)
+    clean = levenberg.minimise(*problem, device="cuda", at_once=2)
+    numba_cuda = cuda_levenberg_run.numba_cuda()
+    make = numba_cuda.device_array
+
+    def spoilt(*form, **options):
+        array = make(*form, **options)
+        array[...] = np.nan if array.dtype.kind == "f" else -(10**9)
+        return array
+
+    monkeypatch.setattr(numba_cuda, "device_array", spoilt)
+    assert same(parts(levenberg.minimise(*problem, device="cuda", at_once=2)), parts(clean))
+
+
 # ------------------------------------------------------------------ the doors
 
 
