@@ -36,7 +36,7 @@ from lsm_verify.kernels.columns import (
     size,
 )
 from lsm_verify.kernels.cuda_arrays import Array, Home, home, on_host, outline
-from lsm_verify.kernels.cuda_plan import BLOCK, Plan, compiled, plan
+from lsm_verify.kernels.cuda_plan import Plan, compiled, launch, plan
 from lsm_verify.quantities import STEFAN_BOLTZMANN
 
 
@@ -192,8 +192,9 @@ class _Run:
         """Launch a kernel, which takes the problem and the sizes first."""
         kernel = compiled(how.kernel, self.dtype.name, how.shared_bytes > 0)
         sizes = (self.shape.batch, how.threads, self.shape.series, how.length)
-        grid = -(-how.threads // BLOCK)
-        kernel[grid, BLOCK, self.stream, how.shared_bytes](self.problem(), sizes, *arguments)
+        launch(
+            kernel, how.threads, self.stream, how.shared_bytes, self.problem(), sizes, *arguments
+        )
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from lsm_verify.kernels import (
 )
 from lsm_verify.kernels.columns import INDEX, OBJECTIVE_KINDS, Columns, Size
 from lsm_verify.kernels.cuda_arrays import Home, numba_cuda
-from lsm_verify.kernels.cuda_plan import BLOCK, MEMORY_SHARE, bound, compile_kernel
+from lsm_verify.kernels.cuda_plan import MEMORY_SHARE, bound, compile_kernel, launch
 from lsm_verify.kernels.levenberg_run import Problem
 from lsm_verify.quantities import STEFAN_BOLTZMANN
 
@@ -177,8 +177,8 @@ def _launch(
         *(cuda.device_array(n, INDEX) for _ in range(2)),
     )
     threads = memory[1].shape[0]
-    grid = -(-threads // BLOCK)
-    compiled()[grid, BLOCK, stream, 0](
+    launch(
+        compiled(), threads, stream, 0,
         (columns, int(p.insulated), sight, objective, tuple(map(DOUBLE.type, numbers))),
         given, (threads, p.iterations, int(p.tied)), asked, memory, out,
     )  # fmt: skip

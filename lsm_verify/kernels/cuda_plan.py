@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -122,6 +123,17 @@ def compile_kernel(function: FunctionType, signature: Any, registers: int | None
         return cuda.jit(signature, cache=True, **options)(function)
     except RuntimeError:  # neither the package nor the user's cache can be written to
         return cuda.jit(signature, **options)(function)
+
+
+def launch(kernel: Any, threads: int, stream: Any, shared_bytes: int, *arguments: Any) -> None:
+    """Launch a kernel on so many threads.
+
+    numba-cuda warns of grids that leave a GPU idle; few columns are no mistake.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"(\x1b\[\d+m)*Grid size \d+ will likely")
+        configured = kernel[-(-threads // BLOCK), BLOCK, stream, shared_bytes]
+    configured(*arguments)
 
 
 @cache

@@ -173,6 +173,25 @@ def test_the_kernel_of_least_squares_is_compiled_and_can_be_given_what_it_takes(
     assert 8 * sum(map(words, signature.args)) <= PARAMETER_BYTES
 
 
+@installed
+def test_few_columns_are_not_warned_of():
+    """Warnings are errors here: numba-cuda's own of a small grid must not come through."""
+    from numba.cuda.dispatcher import _LaunchConfiguration
+
+    grid, launched = ((2, 1, 1), (cuda_plan.BLOCK, 1, 1), 0, 0), []
+    with pytest.raises(Warning, match="Grid size"):
+        _LaunchConfiguration(None, *grid)
+
+    class Kernel:
+        def __getitem__(self, how):
+            assert how == (2, cuda_plan.BLOCK, 0, 8)
+            _LaunchConfiguration(None, *grid)
+            return lambda *arguments: launched.append(arguments)
+
+    cuda_plan.launch(Kernel(), cuda_plan.BLOCK + 1, 0, 8, "asked")
+    assert launched == [("asked",)]
+
+
 # ------------------------------------------------------------------ torch's tensors
 
 
