@@ -129,6 +129,12 @@ def map_(
         int | None,
         typer.Option(metavar="N", help="Columns of a region at most (default 2500)."),
     ] = None,
+    device: Annotated[
+        str,
+        typer.Option(
+            metavar="DEVICE", help="cpu or cuda.", autocompletion=usage.one_of("cpu", "cuda")
+        ),
+    ] = "cpu",
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Go on with OUT where it is there, to the same result."),
@@ -150,12 +156,13 @@ def map_(
     --observation-error 0.1 --scheduler tcp://head:8786 --resume
     """
     from lsm_verify import files
-    from lsm_verify.maps.workers import check_installed, workers_of
+    from lsm_verify.maps.workers import PROCESSES, THREADS, check_installed, workers_of
 
     check_installed("zarr", "dask", "distributed")
     from rich.console import Console
 
     from lsm_verify.grid import Grid
+    from lsm_verify.kernels.levenberg import check_device
     from lsm_verify.maps.job import Settings
     from lsm_verify.maps.outcome import Outcome
     from lsm_verify.maps.run import make_map
@@ -181,8 +188,12 @@ def map_(
         iterations=iterations,
         verify=verify,
         seed=seed,
+        device=device,
     )
-    who = workers_of(scheduler, workers)
+    check_device(device)
+    # One worker keeps a device busy: its columns run side by side there.
+    alone = device == "cuda" and scheduler in (THREADS, PROCESSES) and workers is None
+    who = workers_of(scheduler, 1 if alone else workers)
     room = None if memory is None else size(memory)
 
     with columns_bar() as bar:

@@ -65,6 +65,7 @@ def calibrate_block(
         mask=given.mask,
         iterations=s.iterations,
         threads=threads,
+        device=s.device,
     )
     fit = np.asarray(np.isfinite(found.estimate).all(axis=1))
     columns = proof.chosen(numbers.ravel(), fit, s.verify, s.seed)

@@ -36,6 +36,7 @@ def calibrate_map(
     iterations: int | None = None,
     verify: int = 1,
     seed: int = 0,
+    device: str = "cpu",
 ) -> xarray.Dataset:
     """Estimate the same parameters in every column of a dataset, column by column.
 
@@ -79,6 +80,8 @@ def calibrate_map(
         Columns of every chunk on which the gradient is verified by the oracle.
     seed : int
         Of their choice.
+    device : str
+        ``cpu``, or ``cuda`` for the current CUDA device; their results differ by rounding.
 
     Returns
     -------
@@ -121,6 +124,7 @@ def calibrate_map(
         iterations=iterations,
         verify=verify,
         seed=seed,
+        device=device,
     )
     job = job_of(dataset, settings)
     numbered = _numbered(dataset[list(job.variables)], job)

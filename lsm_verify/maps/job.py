@@ -67,6 +67,7 @@ class Settings:
     iterations: int | None = None
     verify: int = 1
     seed: int = 0
+    device: str = "cpu"
 
     @property
     def named(self) -> dict[str, str]:

@@ -84,7 +84,7 @@ def verify_columns(
     numbers: NDArray[np.int64],
 ) -> list[Proof]:  # fmt: skip
     """Verify the gradient of some columns of a block at their estimates (B, P)."""
-    routes = (kernels(space), *(ROUTES[name] for name in EVIDENCE))
+    routes = (kernels(space, job.settings.device), *(ROUTES[name] for name in EVIDENCE))
     found = []
     for b in columns:
         inputs = inputs_of(job, given, dict(zip(space.names, estimate[b], strict=True)), b)
@@ -128,17 +128,17 @@ def displaced(inputs: Inputs, rng: np.random.Generator) -> Inputs:
     return replace(inputs, series=tuple(moved))
 
 
-def kernels(space: Space) -> Route:
+def kernels(space: Space, device: str = "cpu") -> Route:
     """Return the gradient that columns are calibrated with as a route."""
     return Route(
         "levenberg",
         "tangents of all unknowns beside the state: Jᵀ W r of the kernels that calibrate columns",
         exact=True,
-        evaluate=lambda batch: [_evaluate(space, inputs) for inputs in batch],
+        evaluate=lambda batch: [_evaluate(space, inputs, device) for inputs in batch],
     )
 
 
-def _evaluate(space: Space, inputs: Inputs) -> Evaluation:
+def _evaluate(space: Space, inputs: Inputs, device: str = "cpu") -> Evaluation:
     """Value and gradient of a column, by what assembles and runs columns for a calibration."""
     from lsm_verify.kernels import levenberg
 
@@ -156,6 +156,7 @@ def _evaluate(space: Space, inputs: Inputs) -> Evaluation:
         pair=batch.pair,
         iterations=0,
         threads=1,
+        device=device,
     )
     slopes = (fit.gradient / space.slope(fit.u))[0]
     gradient = {name: np.asarray(slope) for name, slope in zip(space.names, slopes, strict=True)}

@@ -209,6 +209,7 @@ def asked_for(dataset: xarray.Dataset, job: Job, plan: Plan) -> dict[str, Any]:
         "iterations": s.iterations,
         "verify": s.verify,
         "seed": s.seed,
+        "device": s.device,
     }
 
 

@@ -241,7 +241,7 @@ def test_odd_columns_are_told_and_leave_their_neighbours_alone(case):
     values[4] = np.nan
     found = calibrate_columns(case, values, ERROR, fields={"Tair": air}, mask=mask)
     assert found.words == (
-        "converged", "masked", "masked", "not identifiable", "masked",
+        "converged", "masked", "masked", "not observed", "masked",
         "converged", "converged", "converged",
     )  # fmt: skip
     assert np.isnan(found.estimate[1:5]).all()

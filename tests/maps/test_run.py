@@ -199,8 +199,8 @@ def test_bad_values_in_one_region_are_told_with_it(city, tmp_path):
 def test_a_wrong_gradient_is_exit_code_1_and_told(city_file, tmp_path, monkeypatch):
     right = proof._evaluate
 
-    def wrong(space, inputs):
-        ((value, gradient),) = right(space, inputs)
+    def wrong(*asked):
+        ((value, gradient),) = right(*asked)
         return [(value, {**gradient, "albedo": 1.001 * gradient["albedo"]})]
 
     monkeypatch.setattr(proof, "_evaluate", wrong)
