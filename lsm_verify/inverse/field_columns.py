@@ -103,7 +103,7 @@ def assembled(
     inputs: Inputs, unknowns: Sequence[str], given: dict[str, Array], broken: NDArray[np.bool_]
 ) -> Batch:
     """Return columns that share what ``inputs`` hold but for what is ``given``, (B, n) by name."""
-    from lsm_verify.models.fused import sight_of
+    from lsm_verify.models.sight import sight_of
 
     for name in unknowns:
         if name not in inputs.parameters:

@@ -1,5 +1,9 @@
 """A dataset in, maps out: the columns' own estimates, whatever the chunks, gaps and masks."""
 
+import json
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -303,3 +307,22 @@ def test_what_is_wrong_is_told_at_the_door(city, change, options, words):
 def test_unknowns_and_errors_are_checked(city, unknowns, error, words):
     with pytest.raises(InputError, match=words):
         lv.calibrate_map(city, error, unknowns)
+
+
+def test_a_map_needs_no_torch():
+    """Every worker is a process that would load it for seconds."""
+    script = """
+import sys
+sys.modules["torch"] = None
+import lsm_verify as lv
+from lsm_verify.maps.synthetic import synthetic_city
+found = lv.calibrate_map(synthetic_city(1, 2), 0.05, ["albedo", "bottom_temperature"], fixed={
+    "thermal_conductivity": 0.6, "volumetric_heat_capacity": 2.2e6,
+    "turbulent_transfer_coefficient": 20.0})
+print(found.gradient_verified.values.tolist())
+"""
+    found = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 0, found.stderr[-2000:]
+    assert sorted(json.loads(found.stdout)[0]) == [proof.NOT_SAMPLED, proof.VERIFIED]
