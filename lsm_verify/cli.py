@@ -53,11 +53,11 @@ for function in (
     selftest_cli.selftest,
     model_cli.simulate,
     inverse_cli.calibrate,
+    map_cli.map,
     inverse_cli.reproduce,
     doctor_cli.doctor,
 ):
     usage.command(app, function)
-usage.command(app, map_cli.map_, "map")
 app.add_typer(bench_cli.app, name="bench")
 app.add_typer(data_cli.app, name="data")
 

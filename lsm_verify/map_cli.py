@@ -17,7 +17,7 @@ UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 
 
-def map_(
+def map(
     source: Annotated[Path, typer.Argument(metavar="IN", help="netCDF-4 file or Zarr store.")],
     target: Annotated[
         Path, typer.Argument(metavar="OUT", help="Zarr store to write; must not exist.")

@@ -22,13 +22,25 @@ print("the result")
 """
 
 
-def at_a_terminal(moving=True, **surroundings):
-    """Run the script with its errors on a terminal; returns what stood there, and its output."""
+COLUMNS = """
+import time
+from lsm_verify.terminal import columns_bar
+with columns_bar() as bar:
+    bar.begin(12345)
+    for k in range(4):
+        time.sleep(0.2)
+        bar.advance(2500)
+print("the result")
+"""
+
+
+def at_a_terminal(moving=True, script=SCRIPT, **surroundings):
+    """Run a script with its errors on a terminal; returns what stood there, and its output."""
     leader, follower = pty.openpty()
     env = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "TERM", "COLUMNS")}
     env |= {"TERM": "xterm", "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **surroundings}
     process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT.replace("MOVING", str(moving))],
+        [sys.executable, "-c", script.replace("MOVING", str(moving))],
         stdout=subprocess.PIPE, stderr=follower, env=env, text=True,
     )  # fmt: skip
     os.close(follower)
@@ -46,6 +58,15 @@ def at_a_terminal(moving=True, **surroundings):
     process.stdout.close()
     assert process.wait() == 0
     return shown.decode(), output
+
+
+def test_a_bar_of_columns_has_their_rate_and_the_time_left():
+    shown, output = at_a_terminal(script=COLUMNS)
+    for words in ("columns", "7500/12345", "a second", "left", "━"):
+        assert words in shown
+    assert output == "the result\n"
+    for plain in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        assert at_a_terminal(script=COLUMNS, **plain) == ("", "the result\n")
 
 
 @pytest.mark.parametrize("moving", [True, False])

@@ -32,7 +32,7 @@ Share of 95 % intervals that hold the truth, over 10,000 columns (± 0.0022, bin
 | | {{ forms|join(" | ") }} |
 |---|{{ "---|" * forms|length }}
 {% for name in names -%}
-| {{ symbols[name] }} | {% for form in forms %}{{ covered(form, name) }} | {% endfor %}
+| {{ symbols[name] }} | {% for form in forms %}{{ covered(form, name) }} |{{ '' if loop.last else ' ' }}{% endfor %}
 {% endfor %}
 The gradient was verified on {{ runs["316 x 316"].gradient_verified.verified }} sampled columns of the {{ "{:,}".format(large_columns) }} of the large city: wrong {{ runs["316 x 316"].gradient_verified.wrong }}, inconclusive {{ runs["316 x 316"].gradient_verified.inconclusive }}; largest z {{ runs["316 x 316"].max_z }} (passes up to 32).
 
@@ -42,10 +42,10 @@ The gradient was verified on {{ runs["316 x 316"].gradient_verified.verified }} 
 
 | | {{ forms|join(" | ") }} |
 |---|{{ "---|" * forms|length }}
-| 100 × 100 columns, wall-clock s, {{ rounds }} rounds | {% for form in forms %}{{ spread(city[form]["100 x 100"].wall_s) }} | {% endfor %}
-| the same, processor s | {% for form in forms %}{{ spread(city[form]["100 x 100"].cpu_s) }} | {% endfor %}
-| µs of a processor per column and run of the model | {% for form in forms %}{{ city[form]["100 x 100"].cpu_us_per_column_and_run }} | {% endfor %}
-| runs a column, mean (most) | {% for form in forms %}{{ city[form]["100 x 100"].iterations_mean|round(2) }} ({{ city[form]["100 x 100"].iterations_most }}) | {% endfor %}
+| 100 × 100 columns, wall-clock s, {{ rounds }} rounds | {% for form in forms %}{{ spread(city[form]["100 x 100"].wall_s) }} |{{ '' if loop.last else ' ' }}{% endfor %}
+| the same, processor s | {% for form in forms %}{{ spread(city[form]["100 x 100"].cpu_s) }} |{{ '' if loop.last else ' ' }}{% endfor %}
+| µs of a processor per column and run of the model | {% for form in forms %}{{ city[form]["100 x 100"].cpu_us_per_column_and_run }} |{{ '' if loop.last else ' ' }}{% endfor %}
+| runs a column, mean (most) | {% for form in forms %}{{ city[form]["100 x 100"].iterations_mean|round(2) }} ({{ city[form]["100 x 100"].iterations_most }}) |{{ '' if loop.last else ' ' }}{% endfor %}
 
 316 × 316 columns take {{ city["cpu per column, 316 x 316 over 100 x 100"] }} times the processor time a column (five unknowns).
 
@@ -54,10 +54,10 @@ The peer is `scipy.optimize.least_squares`, column by column on one core with it
 | | {{ forms|join(" | ") }} |
 |---|{{ "---|" * forms|length }}
 {% for peer in peers -%}
-| {{ peer }}: times slower, median (least), of {{ city[forms[0]].peers[peer].columns }} columns | {% for form in forms %}{{ slower(form, peer) }} | {% endfor %}
-| largest distance of the optima, in standard errors | {% for form in forms %}{{ city[form].peers[peer].largest_distance_of_optima_in_standard_errors }} | {% endfor %}
+| {{ peer }}: times slower, median (least), of {{ city[forms[0]].peers[peer].columns }} columns | {% for form in forms %}{{ slower(form, peer) }} |{{ '' if loop.last else ' ' }}{% endfor %}
+| largest distance of the optima, in standard errors | {% for form in forms %}{{ city[form].peers[peer].largest_distance_of_optima_in_standard_errors }} |{{ '' if loop.last else ' ' }}{% endfor %}
 {% endfor -%}
-| the same, SciPy finished | {% for form in forms %}{{ city[form].peers["largest distance of the optima, SciPy finished"] }} | {% endfor %}
+| the same, SciPy finished | {% for form in forms %}{{ city[form].peers["largest distance of the optima, SciPy finished"] }} |{{ '' if loop.last else ' ' }}{% endfor %}
 
 SciPy stops where rounding hides the descent of its objective; `scipy.optimize.root` on the gradient, which our adjoint gives, goes on from there.
 
@@ -70,7 +70,7 @@ SciPy stops where rounding hides the descent of its objective; `scipy.optimize.r
 | processor s | {{ runs["100 x 100"].cpu_s }} | {{ runs["316 x 316"].cpu_s }} |
 | most memory, MB | {{ runs["100 x 100"].peak_memory_MB }} | {{ runs["316 x 316"].peak_memory_MB }} |
 
-Ten times as many columns take {{ grown }} MB more: memory goes with the size of a region, not of the map.
+Of ten times as many columns the most memory differs by {{ grown }} MB: it goes with the size of a region, not of the map.
 
 ## The same bytes
 
@@ -80,9 +80,9 @@ Stores compared file by file with that of an undisturbed run by two threads, {{ 
 |---|---|
 | one thread | {{ yes(runs["one thread"].same_bytes) }} |
 | two processes | {{ yes(runs.processes.same_bytes) }} |
-| two processes, one killed after {{ runs.processes.one_killed.regions_done_when_killed }} regions | {{ yes(runs.processes.one_killed.same_bytes) }} |
+| two processes, one killed with {{ runs.processes.one_killed.regions_done_when_killed }} done | {{ yes(runs.processes.one_killed.same_bytes) }} |
 | a Dask `LocalCluster` of two workers | {{ yes(runs[cluster].same_bytes) }} |
-| the same, one worker killed after {{ runs[cluster].a_worker_killed.regions_done_when_killed }} regions | {{ yes(runs[cluster].a_worker_killed.same_bytes) }} |
+| the same, one worker killed with {{ runs[cluster].a_worker_killed.regions_done_when_killed }} done | {{ yes(runs[cluster].a_worker_killed.same_bytes) }} |
 {% for each in runs.killed -%}
 | the command killed ({{ each.ended_by }}) with {{ each.regions_done_when_killed }} regions done, then `--resume` | {{ yes(each.same_bytes_after_resume) }} |
 {% endfor %}"""

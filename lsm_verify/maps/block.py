@@ -26,7 +26,7 @@ class Block:
     Attributes
     ----------
     values : dict
-        By variable, in the shape of the block's columns, pairs first.
+        By variable, in the shape of the block's columns.
     proofs : tuple of Proof
         Of the columns whose gradient was verified.
     """
@@ -72,4 +72,4 @@ def calibrate_block(
     proofs = proof.verify_columns(job, found.space, given, found.estimate, columns, numbers.ravel())
     values = result.values(job, found, proofs)
     shape = tuple(dataset.sizes[d] for d in job.layout.space)
-    return Block({n: a.reshape(*a.shape[:-1], *shape) for n, a in values.items()}, tuple(proofs))
+    return Block({n: a.reshape(shape) for n, a in values.items()}, tuple(proofs))

@@ -86,7 +86,7 @@ def calibrate_map(
     Returns
     -------
     xarray.Dataset
-        Each unknown and its standard error, ``correlation`` (pair, …), ``chi_square``, ``misfit``,
+        Each unknown, ``…_standard_error``, ``correlation_…`` of two, ``chi_square``, ``misfit``,
         ``observation_count``, ``smallest_singular_value``, ``status``, ``iterations``,
         ``at_bound``, ``gradient_verified``, ``max_z``. Lazy, by `xarray.map_blocks`, where the
         dataset is chunked: it may then be written or computed with any Dask scheduler. Otherwise
@@ -172,10 +172,7 @@ def _template(dataset: xarray.Dataset, job: Job) -> xarray.Dataset:
     chunks = tuple(dataset.chunks.get(d, (dataset.sizes[d],)) for d in space)
     empty = {}
     for v in result.variables(job):
-        first = (len(result.pairs(job)),) if v.of_pairs else ()
-        empty[v.name] = dask.array.full(
-            (*first, *job.layout.shape), v.fill, dtype=v.dtype, chunks=(*first, *chunks)
-        )
+        empty[v.name] = dask.array.full(job.layout.shape, v.fill, dtype=v.dtype, chunks=chunks)
     return _assembled(dataset, job, empty)
 
 
@@ -184,12 +181,10 @@ def _assembled(dataset: xarray.Dataset, job: Job, values: Mapping[str, Any]) -> 
 
     space = job.layout.space
     found = result.kept_coordinates(dataset, job)
-    if result.pairs(job):
-        found = found.assign_coords({result.PAIR: result.pair_labels(job)})
     return xarray.Dataset(
         {
             v.name: (
-                ((result.PAIR,) if v.of_pairs else ()) + space,
+                space,
                 values[v.name],
                 result.attributes(v, dataset, job),
             )

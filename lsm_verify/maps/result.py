@@ -18,9 +18,6 @@ from lsm_verify.quantities import PARAMETERS
 if TYPE_CHECKING:
     import xarray
 
-PAIR = "pair"
-"""Dimension of the correlations."""
-
 NOT_COMPUTED = 99
 """Status of columns whose region was not computed, or failed."""
 
@@ -30,24 +27,20 @@ PROVED = ("not_sampled", "verified", "wrong", "inconclusive")
 
 @dataclass(frozen=True)
 class Variable:
-    """A variable of a map, over the columns and, if it is one of pairs, over those first."""
+    """A variable of a map, over its columns."""
 
     name: str
     dtype: str
     fill: float | int
     attributes: Mapping[str, Any] = field(default_factory=dict)
-    of_pairs: bool = False
 
 
-def pairs(job: Job) -> list[tuple[int, int]]:
-    """Return the indices of every two unknowns."""
-    return list(combinations(range(len(job.settings.unknowns)), 2))
-
-
-def pair_labels(job: Job) -> list[str]:
-    """Return the names of every two unknowns."""
+def correlations(job: Job) -> dict[str, tuple[int, int]]:
+    """Return the variables of correlations, and the indices of the unknowns of each."""
     names = job.settings.unknowns
-    return [f"{names[i]}, {names[j]}" for i, j in pairs(job)]
+    return {
+        f"correlation_{names[i]}_{names[j]}": (i, j) for i, j in combinations(range(len(names)), 2)
+    }
 
 
 def error_name(name: str) -> str:
@@ -81,10 +74,10 @@ def variables(job: Job) -> list[Variable]:
         if quantity.is_temperature:
             about["units_metadata"] = "temperature: difference"
         found.append(_number(error, about))
-    if pairs(job):
-        found.append(_number("correlation", {
-            "long_name": "correlation of the errors of two estimates", "units": "1",
-        }, of_pairs=True))  # fmt: skip
+    for name, (i, j) in correlations(job).items():
+        both = " and ".join(job.settings.unknowns[k].replace("_", " ") for k in (i, j))
+        about = {"long_name": f"correlation of the errors of {both}", "units": "1"}
+        found.append(_number(name, about))
     words = status_words()
     names = job.settings.unknowns
     return [
@@ -118,14 +111,14 @@ def variables(job: Job) -> list[Variable]:
 
 
 def values(job: Job, found: FieldEstimate, proofs: Sequence[Proof]) -> dict[str, NDArray[Any]]:
-    """Return the values of all variables for B columns, (B,) or (pairs, B)."""
+    """Return the values of all variables for B columns, (B,) each."""
     B = len(found.estimate)
     told: dict[str, NDArray[Any]] = {}
     for j, name in enumerate(job.settings.unknowns):
         told[name] = found.estimate[:, j]
         told[error_name(name)] = found.standard_error[:, j]
-    if pairs(job):
-        told["correlation"] = np.stack([found.correlation[:, i, j] for i, j in pairs(job)])
+    for name, (i, j) in correlations(job).items():
+        told[name] = found.correlation[:, i, j]
     verified, z = np.full(B, NOT_SAMPLED, np.int8), np.full(B, np.nan)
     for proof in proofs:
         verified[proof.column], z[proof.column] = proof.code, proof.max_z
@@ -184,8 +177,8 @@ def attributes(variable: Variable, dataset: xarray.Dataset, job: Job) -> dict[st
     return found | ({"grid_mapping": named[0]} if named else {})
 
 
-def _number(name: str, about: Mapping[str, Any], of_pairs: bool = False) -> Variable:
-    return Variable(name, "float64", np.nan, about, of_pairs)
+def _number(name: str, about: Mapping[str, Any]) -> Variable:
+    return Variable(name, "float64", np.nan, about)
 
 
 def _whole(name: str, dtype: str, about: Mapping[str, Any]) -> Variable:

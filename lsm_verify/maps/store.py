@@ -67,7 +67,7 @@ class Store:
         """Write a region, then its seal."""
         box = self.plan.box(number)
         for v in result.variables(self.job):
-            self._group[v.name][self._place(v, box)] = values[v.name]
+            self._group[v.name][box] = values[v.name]
         self._group[SEAL][number] = seal(values)
 
     def read(self, number: int) -> dict[str, NDArray[Any]] | None:
@@ -77,9 +77,7 @@ class Store:
             sealed = int(self._group[SEAL][number])
             if not sealed:
                 return None
-            values = {
-                v.name: self._group[v.name][self._place(v, box)] for v in result.variables(self.job)
-            }
+            values = {v.name: self._group[v.name][box] for v in result.variables(self.job)}
         except (OSError, ValueError, RuntimeError):  # cut short: the machine went down
             return None
         return values if seal(values) == sealed else None
@@ -90,10 +88,6 @@ class Store:
         if self._group.attrs[FAILED] != text:
             self._group.attrs[FAILED] = text
             _consolidate(self.path)
-
-    @staticmethod
-    def _place(variable: result.Variable, box: tuple[slice, ...]) -> tuple[slice, ...]:
-        return (slice(None), *box) if variable.of_pairs else box
 
 
 def seal(values: Mapping[str, NDArray[Any]]) -> int:
@@ -132,15 +126,14 @@ def create(path: Path, dataset: xarray.Dataset, job: Job, plan: Plan) -> None:
         _coordinates(dataset, job).to_zarr(temporary, mode="w", zarr_format=3, consolidated=False)
         group = zarr.open_group(temporary, mode="r+", use_consolidated=False)
         for v in result.variables(job):
-            first = (len(result.pairs(job)),) if v.of_pairs else ()
             group.create_array(
                 v.name,
-                shape=(*first, *plan.shape),
-                chunks=(*first, *plan.chunk),
+                shape=plan.shape,
+                chunks=plan.chunk,
                 dtype=v.dtype,
                 fill_value=v.fill,
                 attributes=_plain(result.attributes(v, dataset, job)),
-                dimension_names=[result.PAIR] * v.of_pairs + list(plan.space),
+                dimension_names=list(plan.space),
             )
         group.create_array(
             SEAL, shape=(plan.regions,), chunks=(1,), dtype="uint64", fill_value=0,
@@ -237,8 +230,6 @@ def fingerprint(dataset: xarray.Dataset, job: Job) -> str:
 def _coordinates(dataset: xarray.Dataset, job: Job) -> xarray.Dataset:
     """Return the coordinates of a map, to be written as they are."""
     kept = result.kept_coordinates(dataset, job).load()
-    if result.pairs(job):
-        kept = kept.assign_coords({result.PAIR: result.pair_labels(job)})
     for name, values in kept.coords.items():
         kept[name].encoding = {}
         if values.dtype.kind == "U":  # of fixed length they have no place in Zarr's format 3

@@ -16,6 +16,8 @@ import pytest
 from lsm_verify import load_case
 from lsm_verify.inverse.calibrate import calibrate
 from lsm_verify.inverse.varying import varying
+from lsm_verify.maps.calibrate_map import calibrate_map
+from lsm_verify.maps.synthetic import synthetic_city
 from lsm_verify.models.simulation import CONVENTIONS, simulate, write_netcdf
 from lsm_verify.quantities import OUTPUTS
 
@@ -68,6 +70,20 @@ def test_a_simulation_passes(checked, tmp_path, name):
 
 def test_a_batch_passes(checked, tmp_path, twin):
     code, report = checked(simulate(twin, {"albedo": [[0.1], [0.3]]}), tmp_path)
+    assert (code, "All tests passed" in report) == (0, True), report
+
+
+def test_a_map_passes(checked, tmp_path):
+    city = synthetic_city(2, 3)
+    placed = city.assign_coords(lat=("y", [51.0, 51.1]), lon=("x", [0.0, 0.1, 0.2]))
+    placed.lat.attrs.update(standard_name="latitude", units="degrees_north")
+    placed.lon.attrs.update(standard_name="longitude", units="degrees_east")
+    for name in ("y", "x"):
+        about = {"standard_name": f"projection_{name}_coordinate", "units": "m"}
+        placed[name].attrs.update(about)
+    known = {"volumetric_heat_capacity": 2.2e6, "turbulent_transfer_coefficient": 20.0}
+    unknowns = ["albedo", "thermal_conductivity", "bottom_temperature"]
+    code, report = checked(calibrate_map(placed, 0.05, unknowns, fixed=known), tmp_path)
     assert (code, "All tests passed" in report) == (0, True), report
 
 
