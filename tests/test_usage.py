@@ -71,7 +71,7 @@ def test_an_example_with_an_option_that_does_not_exist_would_not_parse():
 def test_every_command_of_the_issue_is_there():
     assert {path[0] for path in TREE if path} == {
         "check", "report", "selftest", "simulate", "calibrate", "reproduce", "doctor", "bench",
-        "data",
+        "data", "map",
     }  # fmt: skip
 
 

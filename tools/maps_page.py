@@ -23,7 +23,7 @@ FORMS = ("four unknowns", "five unknowns")
 TEMPLATE = """\
 # Maps
 
-A synthetic city: {{ city.how }}. Made by `tools/map_city.py` (in one process, [numbers](map_city.json)) and `tools/map_runs.py` (the command, [numbers](map_runs.json)) on {{ city.machine.cores }} cores ({{ city.machine.processor }}) that others share; no GPU was at hand: CUDA is **not measured**.
+A synthetic city: {{ city.how }}. Made by `tools/map_city.py` (in one process, `reports/map_city.json`) and `tools/map_runs.py` (the command, `reports/map_runs.json`) on {{ city.machine.cores }} cores ({{ city.machine.processor }}) that others share; no GPU was at hand: CUDA is **not measured**.
 
 ## Is it right
 

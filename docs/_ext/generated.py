@@ -24,11 +24,18 @@ API: dict[str, tuple[str, ...]] = {
     "Routes to a gradient": ("gradient", "routes", "simulate"),
     "Cases": ("CASES", "load_case", "Case", "Grid", "Forcing", "Observations", "Series"),
     "Parameters and objective": ("Knots", "Objective"),
-    "Calibrate": ("calibrate", "Calibration", "Unknown", "Normal", "Smooth"),
+    "Calibrate": ("calibrate", "calibrate_map", "Calibration", "Unknown", "Normal", "Smooth"),
     "What observations tell": ("identify", "Identifiability"),
     "Errors": ("InputError", "NoSolutionError"),
 }
 """Where every public name stands; a name without a place stops the build."""
+
+
+FUNCTIONS = (
+    "verify", "gradient", "routes", "simulate", "calibrate", "calibrate_map", "identify",
+    "load_case",
+)  # fmt: skip
+"""Of these the ones that are called; some are modules that can be."""
 
 
 def api() -> str:
@@ -55,7 +62,7 @@ def _directive(home: str, name: str, value: object) -> Iterator[str]:
     if inspect.isclass(value):
         yield f".. autoclass:: {home}"
         yield "   :members:"
-    elif name in ("verify", "gradient", "routes", "simulate", "calibrate", "identify", "load_case"):
+    elif name in FUNCTIONS:
         yield f".. autofunction:: {home}"
     else:
         yield f".. autodata:: {home}"
