@@ -98,6 +98,27 @@ def test_forcing_may_differ_from_column_to_column_and_be_of_single_precision(cit
     )
 
 
+def test_known_parameters_may_vary_in_time_and_depth(city, found):
+    """One number, a value per time, per node or interface: the same where they are the same."""
+    whole = found.sizes
+    fixed = {"volumetric_heat_capacity": ("node", 101), "bottom_temperature": ("time", 101)}
+    varied = city.copy()
+    for name, (dim, size) in fixed.items():
+        values = np.full((size, whole["y"], whole["x"]), float(city[name]))
+        if dim == "time":
+            values[0] = np.nan  # of the first time nothing is read
+        varied[name] = ((dim, "y", "x"), values)
+    varied["emissivity"] = (("y",), np.full(whole["y"], float(city.emissivity)))
+    again = lv.calibrate_map(varied, ERROR, UNKNOWNS)
+    np.testing.assert_array_equal(again.status, found.status)
+    off = np.abs(again.albedo - found.albedo) / found.albedo_standard_error
+    assert float(off.max()) < SAME
+    layered = varied.copy(deep=True)
+    layered["volumetric_heat_capacity"][:3, 1, 2] *= 1.2  # the upper nodes of one column
+    moved = lv.calibrate_map(layered, ERROR, UNKNOWNS).albedo.values != again.albedo.values
+    assert np.argwhere(moved).tolist() == [[1, 2]]
+
+
 def test_a_column_that_varies_is_read_as_that_column(city):
     """Warmer air over one column alone moves that column's estimate and no other's."""
     warm = city.Tair.broadcast_like(city.SoilTemp.isel(depth=0)).copy()
