@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,7 +143,7 @@ def time_steps(dataset: xarray.Dataset) -> Array:
             "time has no coordinate of at least two stamps; give one, in units such as 'seconds "
             "since 2012-01-01'."
         )
-    stamps = dataset[TIME].values
+    stamps = _stamps(dataset[TIME])
     if stamps.dtype.kind != "M" or np.isnat(stamps).any():
         raise InputError(
             f"time is of type {stamps.dtype}; stamps are wanted, without gaps, in units such as "
@@ -182,6 +182,15 @@ def _check_dimensions(variable: xarray.DataArray, name: str, space: Sequence[str
         )
     if not inner and name in FORCING:
         raise InputError(f"{name} has no dimension time; give a value per time.")
+
+
+def _stamps(time: xarray.DataArray) -> NDArray[Any]:
+    """Return times as they are, or decoded if they are numbers with units, as `simulate` gives."""
+    from xarray.conventions import decode_cf_variable
+
+    numbers = time.dtype.kind in "fiu" and " since " in str(time.attrs.get("units"))
+    variable = decode_cf_variable(TIME, time.variable) if numbers else time.variable
+    return np.asarray(variable.values)
 
 
 def _check_unit(variable: xarray.DataArray, name: str) -> None:

@@ -126,6 +126,8 @@ def test_a_column_that_varies_is_read_as_that_column(city):
     before, after = (lv.calibrate_map(d, ERROR, UNKNOWNS) for d in (city, city.assign(Tair=warm)))
     moved = before.albedo.values != after.albedo.values
     assert np.argwhere(moved).tolist() == [[2, 3]]
+    turned = lv.calibrate_map(city.assign(Tair=warm.transpose("x", "time", "y")), ERROR, UNKNOWNS)
+    xr.testing.assert_identical(turned, after)
 
 
 def test_forcing_belongs_to_the_step_that_ends_at_its_time(city):
@@ -148,6 +150,34 @@ def test_forcing_belongs_to_the_step_that_ends_at_its_time(city):
     shifted = dataset.assign(SWdown=dataset.SWdown.shift(time=1).fillna(0.0))
     wrong = lv.calibrate_map(shifted, ERROR, names, fixed=fixed)
     assert float(wrong.misfit.min()) > 10
+
+
+def test_fluxes_are_observed_too_and_their_first_time_is_not_read():
+    case = load_case("twin")
+    names = ["albedo", "thermal_conductivity"]
+    output = lv.simulate(case, {**case.truth, "albedo": [[0.2], [0.3]]})
+    forcing = {
+        name: ("time", np.concatenate([[np.nan], getattr(case.forcing, name)]))
+        for name in ("SWdown", "LWdown", "Tair")
+    }
+    dataset = output[["LWup", "Qturb", "AvgSurfT"]].assign(forcing)
+    assert np.isnan(dataset.Qturb[:, 0]).all()
+    dataset.Qturb[:, 0] = 1e4  # as a record that began earlier has one
+    fixed = {n: v for n, v in case.truth.items() if n not in names} | {"emissivity": 0.95}
+    found = lv.calibrate_map(dataset, (0.1, 5.0, 10.0), names, fixed=fixed)
+    np.testing.assert_allclose(found.albedo, [0.2, 0.3], atol=1e-6)
+    np.testing.assert_allclose(found.thermal_conductivity, 0.8, atol=1e-5)
+    assert found.observation_count.values.tolist() == [302, 302]
+    assert int((found.gradient_verified == proof.VERIFIED).sum()) == 1
+    # One series alone, of which the errors differ as σ does.
+    alone, doubled = (
+        lv.calibrate_map(
+            dataset, error, names[:1], fixed={**fixed, names[1]: 0.8}, observe={"LWup": None}
+        )
+        for error in (5.0, 10.0)
+    )
+    ratio = doubled.albedo_standard_error / alone.albedo_standard_error
+    np.testing.assert_allclose(ratio, 2.0, rtol=1e-9)
 
 
 # ------------------------------------------------------------------ gaps, masks, odd columns

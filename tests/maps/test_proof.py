@@ -11,6 +11,7 @@ from lsm_verify.kernels import levenberg
 from lsm_verify.maps import proof
 from lsm_verify.maps.columns import given_by
 from lsm_verify.maps.job import Settings, job_of
+from lsm_verify.routes import ROUTES
 from tests.maps.conftest import ERROR, UNKNOWNS
 
 
@@ -111,3 +112,13 @@ def test_the_sample_is_drawn_from_those_that_are_fit():
     draws = {tuple(proof.chosen(numbers, fit, 2, seed)) for seed in range(20)}
     assert len(draws) > 1
     assert {tuple(proof.chosen(numbers + 100 * k, fit, 1, 0)) for k in range(20)} != {(3,)}
+
+
+def test_the_column_that_is_verified_is_the_one_that_was_calibrated(calibrated):
+    """The oracle's ½ χ² at the estimate is the calibration's: forcing, gaps, weights, all of it."""
+    job, given, found = calibrated
+    for b in (0, 17, 40):
+        estimate = dict(zip(UNKNOWNS, found.estimate[b], strict=True))
+        inputs = proof.inputs_of(job, given, estimate, b)
+        value = ROUTES["adjoint"].evaluate([inputs])[0][0][0]
+        assert 2 * value == pytest.approx(found.chi_square[b], rel=1e-9)
