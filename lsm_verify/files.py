@@ -62,10 +62,11 @@ def _try_to_write(path: Path, folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
             file.write(bytes(BLOCK))
     except OSError as error:
-        raise _cannot_write(path, error) from None
+        raise cannot_write(path, error) from None
 
 
-def _cannot_write(path: Path, error: OSError) -> InputError:
+def cannot_write(path: Path, error: OSError) -> InputError:
+    """Return what is told of a file or folder that cannot be written."""
     return InputError(
         f"cannot write {path}: {error.strerror or error}; free space or choose another place."
     )
@@ -98,7 +99,7 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise cannot_write(path, error) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
@@ -149,7 +150,7 @@ def write_folder(
         for path in {folder / name for name in contents}:
             path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _cannot_write(folder, error) from error
+        raise cannot_write(folder, error) from error
     with _alone(folder), ExitStack() as stack:
         old = list(stale(folder, contents))
         for number, (name, content) in enumerate(contents.items()):

@@ -214,9 +214,9 @@ def map(
         text = json_format.dumps(report.to_json(mapped), indent=1, allow_nan=False)
         files.write_text(json, text + "\n")
         progress(f"wrote {json}")
-    for each in mapped.failed:
-        if each.trace:
-            warn(f"{mapped.plan.name(each.region)}:\n{each.trace}")
+    traces = {each.trace: each for each in mapped.failed if each.trace}
+    for trace, each in list(traces.items())[: report.TOLD]:
+        warn(f"{mapped.plan.name(each.region)}:\n{trace}")
     print_text(page_of(lambda page: report.show(mapped, page), Console(highlight=False)))
     raise typer.Exit(mapped.exit_code)
 

@@ -76,8 +76,7 @@ def increasing(name: str, array: Array) -> Array:
 
 def within(quantity: Quantity, array: Array) -> Array:
     """Refuse values outside the quantity's bounds; recognise °C where K is wanted."""
-    low = array <= quantity.lower if quantity.open_lower else array < quantity.lower
-    bad = low | (array > quantity.upper)
+    bad = outside(quantity, array)
     if not np.any(bad):
         return array
     where, worst = _first(quantity.name, array, bad)
@@ -87,6 +86,12 @@ def within(quantity: Quantity, array: Array) -> Array:
     if quantity.is_temperature and -100 <= worst <= 100:
         raise InputError(f"{message}; it looks like °C: add {ZERO_CELSIUS}.")
     raise InputError(f"{message}; check its value and unit.")
+
+
+def outside(quantity: Quantity, array: Array) -> NDArray[np.bool_]:
+    """Return where values lie outside the quantity's bounds; not-a-number does not."""
+    low = array <= quantity.lower if quantity.open_lower else array < quantity.lower
+    return np.asarray(low | (array > quantity.upper))
 
 
 def _all(name: str, array: Array, good: Any, wanted: str) -> Array:

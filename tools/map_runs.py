@@ -109,8 +109,7 @@ def begun(
             time.sleep(0.01)
         yield child
     finally:
-        if child.poll() is None:
-            os.killpg(child.pid, signal.SIGKILL)
+        child.kill()
         child.wait()
 
 
@@ -119,13 +118,17 @@ def killed(given: Path, folder: Path, whole: str, regions: int) -> list[dict[str
     rng, told = random.Random(SEED), []
     for number in range(KILLS):
         out = folder / f"killed{number}.zarr"
-        with begun(given, out, "--resume", regions=rng.randint(0, regions - 3)) as child:
-            time.sleep(rng.uniform(0, 0.2))
-            os.killpg(child.pid, signal.SIGKILL)
+        how = ("--scheduler", ("threads", "processes")[number % 2])
+        with begun(given, out, "--resume", *how, regions=rng.randint(1, regions - 5)) as child:
+            time.sleep(rng.uniform(0, 0.1))
+            workers = psutil.Process(child.pid).children(recursive=True)
+            child.kill()
             ended = child.wait()
+            psutil.wait_procs(workers, timeout=PATIENCE)  # who end when they see that it is gone
         done = sealed(out)
         finish(given, out, "--chunk", str(SMALL), "--resume")
         told.append({
+            "scheduler": how[1],
             "ended_by": signal.Signals(-ended).name if ended < 0 else ended,
             "regions_done_when_killed": done,
             "same_bytes_after_resume": digest(out) == whole,

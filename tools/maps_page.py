@@ -84,7 +84,7 @@ Stores compared file by file with that of an undisturbed run by two threads, {{ 
 | a Dask `LocalCluster` of two workers | {{ yes(runs[cluster].same_bytes) }} |
 | the same, one worker killed with {{ runs[cluster].a_worker_killed.regions_done_when_killed }} done | {{ yes(runs[cluster].a_worker_killed.same_bytes) }} |
 {% for each in runs.killed -%}
-| the command killed ({{ each.ended_by }}) with {{ each.regions_done_when_killed }} regions done, then `--resume` | {{ yes(each.same_bytes_after_resume) }} |
+| the command with {{ each.scheduler }} killed ({{ each.ended_by }}) with {{ each.regions_done_when_killed }} regions done, then `--resume` | {{ yes(each.same_bytes_after_resume) }} |
 {% endfor %}"""
 
 

@@ -35,6 +35,8 @@ class FieldEstimate:
         Bounds.
     status : (B,) int array
         Keys of `lsm_verify.kernels.levenberg.STATUS`.
+    first_odd : (int, str), optional
+        The first column that is implausible, and why.
     iterations : (B,) int array
         Steps tried.
     """
@@ -50,6 +52,7 @@ class FieldEstimate:
     most: Array
     status: NDArray[np.int64]
     iterations: NDArray[np.int64]
+    first_odd: tuple[int, str] | None = None
 
     @property
     def words(self) -> tuple[str, ...]:

@@ -38,6 +38,7 @@ STATUS = {
     marquardt.NOT_IDENTIFIABLE: "not identifiable",
     marquardt.MASKED: "masked",
     marquardt.NOT_OBSERVED: "not observed",
+    marquardt.IMPLAUSIBLE: "implausible",
 }
 """Why a column ended. Stalled: no damping leads down, short of the tolerance. No solution: the
 model has none at the start."""

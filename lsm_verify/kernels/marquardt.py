@@ -26,7 +26,8 @@ from typing import Any
 from lsm_verify.kernels.lanes import Rows
 from lsm_verify.kernels.normal import POWER, SLOPES, VALUE
 
-CONVERGED, STALLED, NO_SOLUTION, EXHAUSTED, NOT_IDENTIFIABLE, MASKED, NOT_OBSERVED = range(7)
+CONVERGED, STALLED, NO_SOLUTION, EXHAUSTED, NOT_IDENTIFIABLE = range(5)
+MASKED, NOT_OBSERVED, IMPLAUSIBLE = range(5, 8)
 """Where a column ends."""
 
 RUNNING = -1

@@ -108,6 +108,10 @@ def calibrate_map(
     >>> found = calibrate_map(dataset, 0.05, ["albedo", "bottom_temperature"],
     ...     fixed={"emissivity": 0.95})  # doctest: +SKIP
     """
+    import xarray
+
+    if not isinstance(dataset, xarray.Dataset):
+        raise InputError(f"{type(dataset).__name__} is no dataset; give an xarray.Dataset.")
     settings = Settings(
         observation_error=observation_error,
         unknowns=tuple(unknowns),
@@ -127,7 +131,7 @@ def calibrate_map(
         device=device,
     )
     job = job_of(dataset, settings)
-    numbered = _numbered(dataset[list(job.variables)], job)
+    numbered = _numbered(dataset[list(job.variables)].unify_chunks(), job)
     if not numbered.chunks:
         return _labelled(numbered.load(), job, threads=None)
     inner = [d for d in numbered.dims if d not in job.layout.space]
@@ -136,9 +140,11 @@ def calibrate_map(
 
 
 def _priors(priors: Sequence[Normal]) -> dict[str, tuple[Any, Any]]:
-    for prior in priors:
+    for k, prior in enumerate(priors):
         if not isinstance(prior, Normal):
             raise InputError(f"{type(prior).__name__} is no prior of a column; give Normal.")
+        if prior.name in [each.name for each in priors[:k]]:
+            raise InputError(f"{prior.name} has two priors; give one.")
     return {prior.name: (prior.mean, prior.deviation) for prior in priors}
 
 

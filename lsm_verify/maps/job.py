@@ -14,11 +14,14 @@ from lsm_verify.errors import InputError, unknown
 from lsm_verify.forcing import Forcing
 from lsm_verify.grid import Grid
 from lsm_verify.inverse.city import TRANSFER
+from lsm_verify.inverse.field_problem import field_problem
+from lsm_verify.inverse.priors import Normal
+from lsm_verify.inverse.space import Space
 from lsm_verify.maps.layout import PLACEHOLDER, TIME, Layout, check_variable, layout_of
 from lsm_verify.observations import Observations, Series
 from lsm_verify.parameters import COMBINED, SEPARATE
 from lsm_verify.quantities import FORCING, PARAMETERS
-from lsm_verify.validation import whole
+from lsm_verify.validation import as_array, whole
 
 if TYPE_CHECKING:
     import xarray
@@ -70,14 +73,15 @@ class Settings:
     device: str = "cpu"
 
     @property
-    def named(self) -> dict[str, str]:
-        """Variables that options name, one number a column each, and what they are for."""
-        found = {v: f"the start of {k}" for k, v in self.start.items() if isinstance(v, str)}
+    def named(self) -> dict[str, tuple[str, str | None]]:
+        """Variables that options name: what each is for, and whose values it holds."""
+        found: dict[str, tuple[str, str | None]] = {}
+        for name, value in self.start.items():
+            found |= {value: (f"the start of {name}", name)} if isinstance(value, str) else {}
         for what, given in (("a bound", self.bounds), ("the prior", self.priors)):
-            found |= {
-                v: f"{what} of {k}" for k, pair in given.items() for v in pair if isinstance(v, str)
-            }
-        return found | ({self.mask: "the mask"} if self.mask is not None else {})
+            for name, pair in given.items():
+                found |= {v: (f"{what} of {name}", name) for v in pair if isinstance(v, str)}
+        return found | ({self.mask: ("the mask", None)} if self.mask is not None else {})
 
 
 @dataclass(frozen=True)
@@ -121,16 +125,10 @@ def job_of(dataset: xarray.Dataset, settings: Settings) -> Job:
         option names what is not there.
     """
     s = settings
-    whole("verify", s.verify, 0)
-    whole("seed", s.seed, 0)
-    if not s.unknowns:
-        raise InputError("there is nothing to estimate; name at least one unknown.")
-    for name in s.unknowns:
-        if name not in RANGES:
-            raise unknown("parameter to estimate", name, RANGES)
+    _check(s)
     layout = layout_of(dataset, list(s.named), s.observe)
-    for name, use in s.named.items():
-        check_variable(dataset, name, layout.space, use)
+    for name, (use, parameter) in s.named.items():
+        check_variable(dataset, name, layout.space, use, parameter)
     for name in (*layout.parameters, *s.fixed):
         if name in s.unknowns:
             where = "fixed" if name in s.fixed else "a variable of the dataset"
@@ -147,12 +145,71 @@ def job_of(dataset: xarray.Dataset, settings: Settings) -> Job:
         for name in given:
             if name not in s.unknowns:
                 raise unknown(f"parameter of a {what} among the unknowns", name, s.unknowns)
-    error: Any = s.observation_error
-    if callable(error):
-        error = error(case.observations.series)
-    if not isinstance(error, int | float):
-        error = tuple(float(each) for each in error)
-    return Job(layout, replace(s, observation_error=error), case, fields)
+    asked: Any = s.observation_error
+    asked = asked(case.observations.series) if callable(asked) else asked
+    sigma = as_array("observation_error", asked)
+    error = float(sigma) if sigma.ndim == 0 else tuple(sigma.ravel().tolist())
+    job = Job(layout, replace(s, observation_error=error), case, fields)
+    _try(job)
+    return job
+
+
+def _check(s: Settings) -> None:
+    """Refuse settings that are wrong whatever the dataset."""
+    whole("verify", s.verify, 0)
+    whole("seed", s.seed, 0)
+    if s.iterations is not None:
+        whole("iterations", s.iterations, 1)
+    if not isinstance(s.grid, Grid):
+        raise InputError(f"grid={s.grid!r} is no Grid; give Grid.uniform(1.0, 100), say.")
+    if not s.unknowns:
+        raise InputError("there is nothing to estimate; name at least one unknown.")
+    for k, name in enumerate(s.unknowns):
+        if name not in RANGES:
+            raise unknown("parameter to estimate", name, RANGES)
+        if name in s.unknowns[:k]:
+            raise InputError(f"{name} is named twice among the unknowns; name it once.")
+    pairs: Any = (("range", s.ranges), ("bounds", s.bounds), ("prior", s.priors))
+    for what, given in pairs:
+        for name, pair in given.items():
+            if not isinstance(pair, tuple | list) or len(pair) != 2:
+                raise InputError(f"{what} of {name}, {pair!r}, must be a pair of numbers.")
+
+
+def _try(job: Job) -> None:
+    """Refuse numbers that all columns share and with which none can be calibrated.
+
+    They are tried on one column; what each column has of its own stands at something harmless.
+    """
+    s, series = job.settings, job.case.observations.series
+    space = Space.of(job.case, s.unknowns)
+    physical: Any = dict(zip(space.names, zip(space.least, space.most, strict=True), strict=True))
+    bounds: Any = {
+        name: tuple(
+            own if isinstance(given, str) else given
+            for given, own in zip(pair, physical[name], strict=True)
+        )
+        for name, pair in s.bounds.items()
+    }
+    start: Any = dict(s.start)
+    for name in [n for n, value in s.start.items() if isinstance(value, str)]:
+        middle: Any = job.case.start[name]
+        start[name] = float(np.clip(middle, *bounds.get(name, physical[name])))
+    priors = [
+        Normal(name, mean, 1.0 if isinstance(deviation, str) else deviation)
+        for name, (mean, deviation) in s.priors.items()
+        if not isinstance(mean, str)
+    ]
+    field_problem(
+        job.case,
+        np.stack([np.where(each.weights > 0, each.values, np.nan) for each in series])[None],
+        job.error,
+        s.unknowns,
+        start=start,
+        bounds=bounds,
+        logarithmic=s.logarithmic,
+        priors=priors,
+    )
 
 
 def _case(

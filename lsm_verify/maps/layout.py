@@ -31,6 +31,7 @@ ALONG = {TIME: "steps", "node": "nodes", "interface": "interfaces"}
 """Dimensions that a parameter may have beside those of the columns, and the form they make."""
 
 KELVIN = ("K", "kelvin", "Kelvin", "degK", "degree_Kelvin")
+METRE = ("m", "metre", "metres", "meter", "meters")
 FLUX = ("W m-2", "W/m2", "W m^-2", "W m**-2", "W/m^2", "W/m**2", "watt m-2", "W.m-2")
 
 
@@ -72,6 +73,11 @@ class Layout:
     def columns(self) -> int:
         """How many there are."""
         return int(np.prod(self.shape))
+
+    def place(self, number: int) -> str:
+        """Return in words where a column lies: its indices along the dimensions of the columns."""
+        where = np.unravel_index(number, self.shape)
+        return ", ".join(f"{d} {int(i)}" for d, i in zip(self.space, where, strict=True))
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -127,7 +133,7 @@ def layout_of(
         )
     for name in (*observed, *parameters):
         _check_dimensions(given[name], name, space)
-        _check_unit(given[name], name)
+        _check_unit(given[name], name, (OUTPUTS.get(name) or PARAMETERS[name]).unit)
     depths = observe or {}
     series = [s for name in observed for s in _series(given[name], name, depths.get(name))]
     shape = tuple(int(dataset.sizes[d]) for d in space)
@@ -174,7 +180,6 @@ def _check_dimensions(variable: xarray.DataArray, name: str, space: Sequence[str
         return
     shapes = PARAMETERS[name].shapes
     allowed = [d for d, form in ALONG.items() if form in shapes]
-    # The time must stand in what is observed alone: a parameter may be one number a column.
     if len(inner) > 1 or (inner and inner[0] not in allowed):
         raise InputError(
             f"{name} has dimensions {variable.dims}; give those of the columns and at most one of "
@@ -193,10 +198,9 @@ def _stamps(time: xarray.DataArray) -> NDArray[Any]:
     return np.asarray(variable.values)
 
 
-def _check_unit(variable: xarray.DataArray, name: str) -> None:
+def _check_unit(variable: xarray.DataArray, name: str, wanted: str) -> None:
     """Refuse units that are known to be others; those that are missing or unknown pass."""
     given = variable.attrs.get("units")
-    wanted = (OUTPUTS.get(name) or PARAMETERS[name]).unit
     if not isinstance(given, str):
         return
     celsius = given.replace("°", "deg").lower() in ("degc", "c", "celsius", "degree_celsius")
@@ -222,14 +226,22 @@ def _series(variable: xarray.DataArray, name: str, depth: float | None) -> list[
         return [Observed(name, None, kind, depth)]
     if depth is not None:
         raise InputError("SoilTemp has a coordinate depth; observe it without a depth of its own.")
+    unit = variable[DEPTH].attrs.get("units", "m")
+    if unit not in METRE:
+        raise InputError(f"depth has units {unit!r}; give m.")
     depths = np.asarray(variable[DEPTH].values, dtype=np.float64)
     if depths.ndim == 0:
         return [Observed(name, None, kind, float(depths))]
     return [Observed(name, k, kind, float(z)) for k, z in enumerate(depths)]
 
 
-def check_variable(dataset: xarray.Dataset, name: str, space: Sequence[str], use: str) -> None:
-    """Refuse a variable that an option names and the dataset lacks, or that is not one a column."""
+def check_variable(
+    dataset: xarray.Dataset, name: str, space: Sequence[str], use: str, parameter: str | None
+) -> None:
+    """Refuse a variable that an option names and the dataset lacks, or that is not one a column.
+
+    ``parameter``: whose values it holds, if it does.
+    """
     if name not in dataset.variables:
         raise unknown(f"variable for {use}", name, [str(each) for each in dataset.data_vars])
     beyond = [str(d) for d in dataset[name].dims if d not in space]
@@ -238,6 +250,8 @@ def check_variable(dataset: xarray.Dataset, name: str, space: Sequence[str], use
             f"{name}, given for {use}, has the dimensions {', '.join(beyond)} beside those of the "
             "columns; give one number a column."
         )
+    if parameter is not None:
+        _check_unit(dataset[name], name, PARAMETERS[parameter].unit)
 
 
 PLACEHOLDER = {

@@ -31,6 +31,8 @@ class Mapped:
     workers : str
         What did it, in words.
     interrupted : bool
+    trouble : str
+        What went wrong beside the regions; empty if nothing did.
     """
 
     source: str
@@ -41,6 +43,7 @@ class Mapped:
     seconds: float
     workers: str
     interrupted: bool = False
+    trouble: str = ""
 
     @property
     def failed(self) -> tuple[Outcome, ...]:
@@ -64,6 +67,11 @@ class Mapped:
         return tuple(text for each in self.outcomes for text in each.wrong)
 
     @property
+    def odd(self) -> tuple[str, ...]:
+        """The first implausible column of every region that has one, and why."""
+        return tuple(each.odd for each in self.outcomes if each.odd)
+
+    @property
     def max_z(self) -> float:
         """Largest difference of two routes over all columns that were sampled."""
         return max((each.max_z for each in self.outcomes), default=0.0)
@@ -78,9 +86,9 @@ class Mapped:
         verified = self.count("verified")
         if verified[proof.WRONG]:
             return WRONG
-        if self.failed:
+        if self.failed or self.trouble:
             return INTERNAL if any(each.trace for each in self.failed) else DATA
         if not self.count("status")[marquardt.CONVERGED]:
             return NOTHING
-        asked = self.job.settings.verify > 0
-        return NOTHING if asked and not verified[proof.VERIFIED] else PASSED
+        proved = verified[proof.VERIFIED] and not verified[proof.INCONCLUSIVE]
+        return PASSED if proved or not self.job.settings.verify else NOTHING

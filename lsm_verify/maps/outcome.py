@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsm_verify.maps import proof, result
+from lsm_verify.maps.block import Block
+from lsm_verify.maps.job import Job
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class Outcome:
         Of estimates and standard errors, by variable.
     wrong : tuple of str
         Sampled columns whose gradient is not verified, with what is known of it.
+    odd : str
+        The first column that is implausible, and why; empty if there is none.
     kept : bool
         Whether it was done by an earlier run.
     error : str
@@ -78,6 +82,7 @@ class Outcome:
     max_z: float = 0.0
     tallies: Mapping[str, Tally] = field(default_factory=dict)
     wrong: tuple[str, ...] = ()
+    odd: str = ""
     kept: bool = False
     error: str = ""
     trace: str = ""
@@ -87,8 +92,8 @@ def outcome_of(
     region: int,
     values: Mapping[str, NDArray[Any]],
     numbers: NDArray[np.int64],
-    unknowns: Sequence[str],
-    proofs: Sequence[proof.Proof] | None = None,
+    job: Job,
+    block: Block | None = None,
 ) -> Outcome:
     """Return the outcome of a region that is done.
 
@@ -98,26 +103,27 @@ def outcome_of(
         Of all variables.
     numbers : int array
         The columns' numbers in the map.
-    proofs : sequence of Proof, optional
-        Of this run; without them the region was done by an earlier one.
+    block : Block, optional
+        What was found; without it the region was done by an earlier run.
     """
     codes, z = values["gradient_verified"].ravel(), values["max_z"].ravel()
-    messages = {each.column: each.message for each in proofs or ()}
+    messages = {each.column: each.message for each in (block.proofs if block else ())}
     wrong = tuple(
-        f"column {numbers.ravel()[b]}: {result.PROVED[codes[b]]}, "
+        f"{job.layout.place(int(numbers.ravel()[b]))}: {result.PROVED[codes[b]]}, "
         f"{messages.get(b, f'max z {z[b]:.3g}')}"
         for b in np.flatnonzero((codes != proof.NOT_SAMPLED) & (codes != proof.VERIFIED)).tolist()
     )
     verified = Counter(codes.tolist())
     del verified[proof.NOT_SAMPLED]
-    names = [n for name in unknowns for n in (name, result.error_name(name))]
+    names = [n for name in job.settings.unknowns for n in (name, result.error_name(name))]
     return Outcome(
         region,
         codes.size,
         dict(Counter(values["status"].ravel().tolist())),
         dict(verified),
-        max(tally(z).largest, 0.0),
+        float(np.max(z[~np.isnan(z)], initial=0.0)),
         {name: tally(values[name]) for name in names},
         wrong,
-        kept=proofs is None,
+        odd=block.odd if block else "",
+        kept=block is None,
     )

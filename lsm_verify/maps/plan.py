@@ -11,6 +11,7 @@ import numpy as np
 
 from lsm_verify.errors import InputError
 from lsm_verify.maps.job import Job
+from lsm_verify.maps.workers import Workers
 from lsm_verify.validation import whole
 
 if TYPE_CHECKING:
@@ -169,10 +170,12 @@ def bytes_per_column(dataset: xarray.Dataset, job: Job) -> int:
     return int(8 * (COPIES * max(read, series) + RESULTS * P * P + 10 * P + 20))
 
 
-def memory_per_worker(workers: int) -> int:
-    """Return the bytes that a region of each of so many workers may take, by what is free now."""
+def memory_per_worker(workers: Workers) -> int:
+    """Return the bytes that a region may take: a share of what is free, or of a cluster's limit."""
+    if workers.memory is not None:
+        return int(MEMORY_SHARE * workers.memory)
     import psutil
     from distributed.system import MEMORY_LIMIT
 
     free = min(psutil.virtual_memory().available, int(MEMORY_LIMIT))
-    return int(MEMORY_SHARE * free / workers)
+    return int(MEMORY_SHARE * free / workers.count)

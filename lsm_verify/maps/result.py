@@ -143,6 +143,8 @@ def kept_coordinates(dataset: xarray.Dataset, job: Job) -> xarray.Dataset:
     kept: dict[Any, Any] = {n: c for n, c in dataset.coords.items() if set(c.dims) <= space}
     for name in grid_mappings(dataset, job):
         kept[name] = dataset[name]
+    ends = [c.attrs.get("bounds") or c.encoding.get("bounds") for c in kept.values()]
+    kept |= {str(name): dataset[name] for name in ends if name and name in dataset.variables}
     return xarray.Dataset(coords=kept)
 
 

@@ -35,21 +35,22 @@ class Work:
 def run_region(work: Work, number: int) -> Outcome:
     """Calibrate and write one region, unless that was done; errors become part of the outcome."""
     plan, job = work.plan, work.job
-    numbers, unknowns = plan.numbers(number), job.settings.unknowns
+    numbers = plan.numbers(number)
     target = store.Store(work.target, job, plan)
     try:
-        values = target.read(number) if work.resume else None
-        if values is not None:
-            return outcome_of(number, values, numbers, unknowns)
         dataset = _region(work, number)
+        given = source.digest(dataset)
+        values = target.read(number, given) if work.resume else None
+        if values is not None:
+            return outcome_of(number, values, numbers, job)
         block = calibrate_block(dataset, job, numbers)
-        target.write(number, block.values)
+        target.write(number, block.values, given)
     except (InputError, OSError) as error:
         return Outcome(number, numbers.size, error=" ".join(str(error).split()))
     except Exception as error:
         text = " ".join(f"{type(error).__name__}: {error}".split())
         return Outcome(number, numbers.size, error=text, trace=traceback.format_exc())
-    return outcome_of(number, block.values, numbers, unknowns, block.proofs)
+    return outcome_of(number, block.values, numbers, job, block)
 
 
 def _region(work: Work, number: int) -> Any:
@@ -107,33 +108,56 @@ def make_map(
     there = store.check_new(target, resume)
     dataset = source.opened(str(given.resolve()), period)
     job = job_of(dataset, settings)
-    if there:
+    room = memory
+
+    def planned_anew() -> Plan:
+        free = plan_.memory_per_worker(workers) if room is None else room
+        return plan_.plan_of(dataset, job, columns=columns, memory=free)
+
+    if not there:
+        store.create(target, dataset, job, planned_anew())
+    with store.alone(target):
         plan = store.go_on(target, dataset, job)
-    else:
-        room = plan_.memory_per_worker(workers.count) if memory is None else memory
-        plan = plan_.plan_of(dataset, job, columns=columns, memory=room)
-        store.create(target, dataset, job, plan)
-    work = Work(str(given.resolve()), str(target.resolve()), job, plan, period, resume=there)
-    planned(plan)
-    began, found, interrupted = time.monotonic(), [], False
+        if there and (columns, memory) != (None, None) and planned_anew().chunk != plan.chunk:
+            raise InputError(
+                f"{target} was begun in regions of {' × '.join(map(str, plan.chunk))} columns; "
+                "leave --chunk and --memory out, or give what was given then."
+            )
+        work = Work(str(given.resolve()), str(target.resolve()), job, plan, period, resume=there)
+        planned(plan)
+        return _make(work, workers, announce)
+
+
+def _make(work: Work, workers: Workers, announce: Announce) -> Mapped:
+    """Do all regions, and keep in the store which of them failed."""
+    plan, job = work.plan, work.job
+    target = store.Store(work.target, job, plan)
+    began, found, interrupted, trouble = time.monotonic(), [], False, ""
     try:
         for outcome in workers.map(run_region, work, range(plan.regions), _lost):
             found.append(outcome)
             announce(outcome)
     except KeyboardInterrupt:
         interrupted = True
-    outcomes = tuple(sorted(found, key=lambda each: each.region))
     seconds = time.monotonic() - began
-    mapped = Mapped(
-        work.source, work.target, job, plan, outcomes, seconds, str(workers), interrupted
-    )
+    if interrupted:  # what was running then has ended meanwhile
+        known = {each.region for each in found}
+        for number in (n for n in target.done() if n not in known):
+            values = target.read(number, None)
+            if values is not None:
+                found.append(outcome_of(number, values, plan.numbers(number), job))
+    outcomes = tuple(sorted(found, key=lambda each: each.region))
+    failed = [{"region": e.region, "error": e.error} for e in outcomes if e.error]
     if not interrupted:
-        failed = [{"region": e.region, "error": e.error} for e in mapped.failed]
-        store.Store(work.target, job, plan).note(failed)
-    return mapped
+        try:
+            target.note(failed)
+        except (OSError, ValueError) as error:
+            trouble = f"which regions failed could not be kept in {work.target}: {error}"
+    return Mapped(
+        work.source, work.target, job, plan, outcomes, seconds, str(workers), interrupted, trouble
+    )
 
 
 def _lost(work: Work, number: int, reason: str) -> Outcome:
-    """Outcome of a region that took its worker with it, again and again."""
-    columns = work.plan.numbers(number).size
-    return Outcome(number, columns, error=f"its worker died {reason}", trace=reason)
+    """Outcome of a region that no worker brought to an end."""
+    return Outcome(number, work.plan.numbers(number).size, error=reason, trace=reason)

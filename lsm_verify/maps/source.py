@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,17 +15,20 @@ if TYPE_CHECKING:
     import xarray
 
 
+METADATA = ("zarr.json", ".zgroup")
+"""Files by which a Zarr store is known."""
+
+
 def check_source(path: Path) -> None:
     """Refuse a path at which there is no netCDF file and no Zarr store."""
     if not path.exists():
         raise InputError(f"{path} is not there; give a netCDF file or a Zarr store.")
-    if path.is_dir() and not any((path / n).is_file() for n in ("zarr.json", ".zgroup")):
+    if path.is_dir() and not any((path / n).is_file() for n in METADATA):
         raise InputError(f"{path} is a folder and no Zarr store; give a netCDF file or a store.")
 
 
-@lru_cache(maxsize=2)
 def opened(path: str, period: tuple[str, str] | None = None) -> xarray.Dataset:
-    """Open a file; nothing but its coordinates is read, and of those only what has an index.
+    """Open a file, once for as long as it stays what it is; nothing is read but coordinates.
 
     Parameters
     ----------
@@ -36,20 +40,46 @@ def opened(path: str, period: tuple[str, str] | None = None) -> xarray.Dataset:
     InputError
         If it cannot be read.
     """
+    about = Path(path)
+    told = next((about / name for name in METADATA if (about / name).is_file()), about)
+    try:
+        stat = told.stat()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}).") from None
+    dataset = _opened(path, (stat.st_ino, stat.st_size, stat.st_mtime_ns))
+    return dataset if period is None else _within(dataset, period)
+
+
+@lru_cache(maxsize=2)
+def _opened(path: str, stamp: tuple[int, ...]) -> xarray.Dataset:
+    """Open a file that bears a stamp: workers of a cluster outlive the files that they read."""
     import xarray
 
     engine: Any = "zarr" if Path(path).is_dir() else "h5netcdf"
     # A store may have its metadata in one file or not; Xarray warns where it looks in vain.
     how: Any = {"consolidated": False} if engine == "zarr" else {}
     try:
-        dataset = xarray.open_dataset(path, engine=engine, chunks=None, cache=False, **how)
+        return xarray.open_dataset(path, engine=engine, chunks=None, cache=False, **how)
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        if "calendar" in reason or "cftime" in reason:
+            raise InputError(
+                f"{path} has times that are no dates ({reason}); give a calendar of real dates."
+            ) from None
         raise InputError(
             f"{path} cannot be read as {'Zarr' if engine == 'zarr' else 'netCDF-4'} "
-            f"({reason.rstrip('.')}); it may be cut short or of another format: get it again."
+            f"({reason}); it may be cut short or of another format: get it again."
         ) from None
-    return dataset if period is None else _within(dataset, period)
+
+
+def digest(dataset: xarray.Dataset) -> bytes:
+    """Return a digest of the values of a dataset in memory."""
+    total = hashlib.blake2b(digest_size=16)
+    for name in sorted(map(str, dataset.data_vars)):
+        variable = dataset[name]
+        total.update(f"{name} {variable.dims} {variable.shape} {variable.dtype}".encode())
+        total.update(np.ascontiguousarray(variable.values).tobytes())
+    return total.digest()
 
 
 def _within(dataset: xarray.Dataset, period: tuple[str, str]) -> xarray.Dataset:

@@ -1,8 +1,8 @@
 """The Zarr store of a map: made at once, filled region by region, sealed as it is filled.
 
 Every region is a chunk of each variable, so regions are written side by side. When all variables of
-a region are written, its seal is: a digest of them. A region without the seal of what it holds is
-not done, however the run ended.
+a region are written, its seal is: a digest of them and of what they were made of. A region without
+the seal of what it holds is not done, however the run ended.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import cached_property
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsm_verify.errors import InputError
-from lsm_verify.files import check_folder
+from lsm_verify.files import cannot_write, check_folder
 from lsm_verify.maps import result
+from lsm_verify.maps.asked import asked_for
 from lsm_verify.maps.job import Job
 from lsm_verify.maps.plan import Plan, bytes_per_column
-from lsm_verify.version import __version__
 
 if TYPE_CHECKING:
     import xarray
@@ -63,15 +64,28 @@ class Store:
 
         return zarr.open_group(self.path, mode="r+", use_consolidated=False)
 
-    def write(self, number: int, values: Mapping[str, NDArray[Any]]) -> None:
-        """Write a region, then its seal."""
-        box = self.plan.box(number)
-        for v in result.variables(self.job):
-            self._group[v.name][box] = values[v.name]
-        self._group[SEAL][number] = seal(values)
+    def write(self, number: int, values: Mapping[str, NDArray[Any]], given: bytes) -> None:
+        """Write a region, then its seal.
 
-    def read(self, number: int) -> dict[str, NDArray[Any]] | None:
-        """Return what a region holds, or nothing where it is not done."""
+        Where that fails, what is there of the region is taken back: no estimate stands without its
+        status.
+        """
+        box, variables = self.plan.box(number), result.variables(self.job)
+        try:
+            for v in variables:
+                self._group[v.name][box] = values[v.name]
+            self._group[SEAL][number] = seal(values, given)
+        except Exception:
+            for v in variables:
+                with suppress(Exception):
+                    self._group[v.name][box] = v.fill
+            raise
+
+    def read(self, number: int, given: bytes | None) -> dict[str, NDArray[Any]] | None:
+        """Return what a region holds, or nothing where it is not done or made of other values.
+
+        ``given``: digest of what it is to be made of; without it the seal is taken as it is.
+        """
         box = self.plan.box(number)
         try:
             sealed = int(self._group[SEAL][number])
@@ -80,7 +94,11 @@ class Store:
             values = {v.name: self._group[v.name][box] for v in result.variables(self.job)}
         except (OSError, ValueError, RuntimeError):  # cut short: the machine went down
             return None
-        return values if seal(values) == sealed else None
+        return values if given is None or seal(values, given) == sealed else None
+
+    def done(self) -> list[int]:
+        """Return the numbers of the regions that bear a seal."""
+        return [int(n) for n in np.flatnonzero(self._group[SEAL][:])]
 
     def note(self, failed: list[dict[str, Any]]) -> None:
         """Keep which regions failed, and why."""
@@ -90,13 +108,43 @@ class Store:
             _consolidate(self.path)
 
 
-def seal(values: Mapping[str, NDArray[Any]]) -> int:
-    """Return a digest of a region's values that is not 0."""
-    digest = hashlib.blake2b(digest_size=8)
+def seal(values: Mapping[str, NDArray[Any]], given: bytes) -> int:
+    """Return a digest, not 0, of a region's values and of what they were made of."""
+    digest = hashlib.blake2b(given, digest_size=8)
     for name in sorted(values):
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(values[name]).tobytes())
     return int.from_bytes(digest.digest(), "little") | 1
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Hold a store for one run; where the file system has no locks, go on without.
+
+    Raises
+    ------
+    InputError
+        If another run holds it.
+    """
+    try:
+        import fcntl
+
+        handle = os.open(path, os.O_RDONLY)
+    except (ImportError, OSError):
+        yield
+        return
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"another run is writing {path}; wait for its end, or give another name."
+            ) from None
+        except OSError:
+            pass
+        yield
+    finally:
+        os.close(handle)  # and the lock with it, as does the end of the process
 
 
 def check_new(path: Path, resume: bool) -> bool:
@@ -120,8 +168,10 @@ def create(path: Path, dataset: xarray.Dataset, job: Job, plan: Plan) -> None:
     """Make an empty store, under a temporary name that is then moved."""
     import zarr
 
-    temporary = path.parent / f".{path.name}.new"
-    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent))
+    except OSError as error:
+        raise cannot_write(path, error) from None
     try:
         _coordinates(dataset, job).to_zarr(temporary, mode="w", zarr_format=3, consolidated=False)
         group = zarr.open_group(temporary, mode="r+", use_consolidated=False)
@@ -144,12 +194,17 @@ def create(path: Path, dataset: xarray.Dataset, job: Job, plan: Plan) -> None:
         group.attrs.update(result.global_attributes(job) | {ASKED: asked, FAILED: "[]"})
         _consolidate(temporary)
         _to_disk(temporary)
+        temporary.chmod(path.parent.stat().st_mode & 0o777)
         temporary.rename(path)
-    except OSError as error:
+    except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
-        raise InputError(
-            f"cannot write {path}: {error.strerror or error}; free space or choose another place."
-        ) from error
+        if isinstance(error, OSError) and path.exists():
+            raise InputError(
+                f"{path} was made by another run meanwhile; wait for its end."
+            ) from None
+        if isinstance(error, OSError):
+            raise cannot_write(path, error) from error
+        raise
 
 
 def go_on(path: Path, dataset: xarray.Dataset, job: Job) -> Plan:
@@ -178,50 +233,6 @@ def go_on(path: Path, dataset: xarray.Dataset, job: Job) -> Plan:
     for left in path.rglob(PARTIAL):
         left.unlink(missing_ok=True)
     return plan
-
-
-def asked_for(dataset: xarray.Dataset, job: Job, plan: Plan) -> dict[str, Any]:
-    """Return all that a map's values hang on, as it stands in its store."""
-    s = job.settings
-    return {
-        "version": __version__,
-        "input": fingerprint(dataset, job),
-        "chunk": list(plan.chunk),
-        "unknowns": list(s.unknowns),
-        "observation_error": s.observation_error,
-        "spacing": [[len(list(alike)), value] for value, alike in groupby(s.grid.spacing.tolist())],
-        "fixed": dict(s.fixed),
-        "start": dict(s.start),
-        "ranges": {name: list(pair) for name, pair in s.ranges.items()},
-        "bounds": {name: list(pair) for name, pair in s.bounds.items()},
-        "priors": {name: list(pair) for name, pair in s.priors.items()},
-        "logarithmic": list(s.logarithmic),
-        "insulated": s.insulated,
-        "observe": dict(s.observe),
-        "mask": s.mask,
-        "iterations": s.iterations,
-        "verify": s.verify,
-        "seed": s.seed,
-        "device": s.device,
-    }
-
-
-def fingerprint(dataset: xarray.Dataset, job: Job) -> str:
-    """Return a digest of what a dataset looks like: not of all its values, which are too many.
-
-    Names, types, shapes, coordinates, what all columns share, and the first and last column.
-    """
-    digest = hashlib.blake2b(digest_size=16)
-    names = [*job.variables, *job.layout.parameters, *map(str, dataset.coords)]
-    for name in dict.fromkeys(names):
-        variable = dataset[name]
-        digest.update(f"{name} {variable.dims} {variable.shape} {variable.dtype}".encode())
-        if name in job.variables:
-            ends = {d: [0, -1] for d in job.layout.space if d in variable.dims}
-            variable = variable.isel({d: ends[d] for d in ends})
-        digest.update(np.ascontiguousarray(variable.values).astype("S" if variable.dtype.kind in
-                      "OU" else variable.dtype).tobytes())  # fmt: skip
-    return digest.hexdigest()
 
 
 # ------------------------------------------------------------------ inside

@@ -7,6 +7,7 @@ with it, which is then given to another; one that kills three workers is given u
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
@@ -18,7 +19,9 @@ from concurrent.futures import (
 )
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
+from threading import Thread
 from typing import Any
 
 from lsm_verify.errors import InputError
@@ -31,8 +34,11 @@ WORDS = {THREADS: ("thread", "threads"), PROCESSES: ("process", "processes")}
 TRIES = 3
 """Workers that a region may kill."""
 
-PATIENCE = "30s"
-"""How long a Dask scheduler may take to answer."""
+PATIENCE = 30.0
+"""How long a Dask scheduler may take to answer, and its first worker to come [s]."""
+
+WATCH = 0.2
+"""How often a process looks whether the one that began it is there [s]."""
 
 Call = Callable[[Any, int], Any]
 Lost = Callable[[Any, int, str], Any]
@@ -48,10 +54,13 @@ class Workers:
         ``threads``, ``processes``, or the address of a Dask scheduler, ``tcp://host:8786``.
     count : int
         How many; of a cluster, as many as it has.
+    memory : int, optional
+        Bytes that each of a cluster may take.
     """
 
     scheduler: str
     count: int
+    memory: int | None = None
 
     def __str__(self) -> str:
         if self.scheduler in WORDS:
@@ -89,10 +98,24 @@ def workers_of(scheduler: str, count: int | None) -> Workers:
         raise InputError("--workers is for threads and processes: a cluster has as many as it has.")
     check_installed("distributed")
     with _client(scheduler) as client:
-        threads = client.nthreads()
-    if not threads:
-        raise InputError(f"the Dask scheduler at {scheduler} has no workers; start some first.")
-    return Workers(scheduler, sum(threads.values()))
+        try:
+            client.wait_for_workers(1, timeout=PATIENCE)
+        except TimeoutError:
+            raise InputError(
+                f"the Dask scheduler at {scheduler} has no workers; start some first."
+            ) from None
+        try:
+            client.run(import_module, "lsm_verify.maps.run")
+        except ImportError as error:
+            raise InputError(
+                f"a worker at {scheduler} cannot load the package ({error}); install it there."
+            ) from None
+        known = client.scheduler_info(n_workers=-1)["workers"].values()
+        limits = [
+            each["memory_limit"] // each["nthreads"] for each in known if each["memory_limit"]
+        ]
+        count = sum(each["nthreads"] for each in known)
+    return Workers(scheduler, count, min(limits) if limits else None)
 
 
 def check_installed(*libraries: str) -> None:
@@ -113,6 +136,7 @@ def _in_threads(count: int, call: Call, work: Any, numbers: Sequence[int]) -> It
 
 
 def _as_they_come(pool: Executor, futures: dict[Future[Any], int]) -> Iterator[Any]:
+    """Yield results; if that is stopped, those that run end and others do not begin."""
     try:
         while futures:
             done, _ = wait(futures, return_when=FIRST_COMPLETED)
@@ -120,7 +144,7 @@ def _as_they_come(pool: Executor, futures: dict[Future[Any], int]) -> Iterator[A
                 yield future.result()
                 del futures[future]
     except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
+        pool.shutdown(wait=True, cancel_futures=True)
         raise
 
 
@@ -133,10 +157,14 @@ def _in_processes(
     left, deaths = list(numbers), dict.fromkeys(numbers, 0)
     while left:
         alone = max(deaths[n] for n in left) > 0  # who kills its process is found out one by one
-        with ProcessPoolExecutor(1 if alone else count, get_context("spawn")) as pool:
-            batch = [n for n in left if deaths[n]][:1] if alone else left
-            futures = {pool.submit(call, work, n): n for n in batch}
+        workers = 1 if alone else count
+        with ProcessPoolExecutor(
+            workers, get_context("spawn"), initializer=_leave_with, initargs=(os.getpid(),)
+        ) as pool:
+            batch = [n for n in left if deaths[n]][:1] if alone else list(left)
+            futures: dict[Future[Any], int] = {}
             try:
+                futures |= {pool.submit(call, work, n): n for n in batch}
                 while futures:
                     done, _ = wait(futures, return_when=FIRST_COMPLETED)
                     for future in done:
@@ -144,14 +172,25 @@ def _in_processes(
                         left.remove(futures.pop(future))
                         yield found
             except BrokenProcessPool:
-                for n in _running(futures, batch, count):
+                for n in _running(futures, batch, workers):
                     deaths[n] += 1
             except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
+                pool.shutdown(wait=True, cancel_futures=True)
                 raise
         for n in [n for n in left if deaths[n] >= TRIES]:
             left.remove(n)
-            yield lost(work, n, f"{TRIES} times")
+            yield lost(work, n, f"its worker died {TRIES} times")
+
+
+def _leave_with(parent: int) -> None:
+    """Watch the process that began this one, and end when it has: nobody is left to tell."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(WATCH)
+        os._exit(1)
+
+    Thread(target=watch, daemon=True, name="lsm-verify-parent").start()
 
 
 def _running(futures: dict[Future[Any], int], batch: Sequence[int], count: int) -> list[int]:
@@ -175,7 +214,7 @@ def _client(address: str) -> Any:
 def _on_cluster(
     address: str, call: Call, work: Any, numbers: Sequence[int], lost: Lost
 ) -> Iterator[Any]:
-    from distributed import as_completed
+    from distributed import KilledWorker, as_completed
 
     with _client(address) as client:
         everywhere = client.scatter(work, broadcast=True, hash=False)
@@ -186,7 +225,9 @@ def _on_cluster(
                 if future.status == "finished":
                     yield future.result()
                 else:
-                    yield lost(work, n, f"({future.exception()})")
+                    error = future.exception()
+                    what = "its workers died" if isinstance(error, KilledWorker) else "not run"
+                    yield lost(work, n, f"{what} ({' '.join(str(error).split())})")
                 future.release()
         except BaseException:
             client.cancel(list(futures))

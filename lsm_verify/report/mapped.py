@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -47,8 +48,10 @@ def to_json(mapped: Mapped) -> dict[str, Any]:
             result.PROVED[code]: verified[code]
             for code in (proof.VERIFIED, proof.WRONG, proof.INCONCLUSIVE)
         },
-        "max_z": mapped.max_z,
+        "max_z": mapped.max_z if np.isfinite(mapped.max_z) else None,
         "not_verified": list(mapped.wrong),
+        "implausible": list(mapped.odd),
+        "trouble": mapped.trouble,
         "interrupted": mapped.interrupted,
         "seconds": mapped.seconds,
         "workers": mapped.workers,
@@ -71,9 +74,14 @@ def show(mapped: Mapped, console: Console) -> None:
     for each in mapped.failed[:TOLD]:
         print_line(console, f"FAILED  {mapped.plan.name(each.region)}: {each.error}")
     _more(console, len(mapped.failed), "regions failed")
+    for text in mapped.odd[:TOLD]:
+        print_line(console, f"IMPLAUSIBLE  {text}")
+    _more(console, len(mapped.odd), "regions have implausible columns")
     for text in mapped.wrong[:TOLD]:
         print_line(console, f"NOT VERIFIED  {text}")
     _more(console, len(mapped.wrong), "columns are not verified")
+    if mapped.trouble:
+        print_line(console, f"INCOMPLETE  {mapped.trouble}")
     print_line(console, f"{AHEAD[mapped.exit_code]}  {_conclusion(mapped)}")
 
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -152,6 +153,39 @@ def test_forcing_belongs_to_the_step_that_ends_at_its_time(city):
     assert float(wrong.misfit.min()) > 10
 
 
+def test_steps_may_differ_and_the_bottom_be_insulated():
+    """The layered case's steps of several lengths, over an insulated bottom."""
+    case = replace(load_case("layered"), insulated=True)
+    assert np.unique(case.forcing.time_step).size > 1
+    names = ["emissivity"]
+    known = {
+        "albedo": 0.2, "turbulent_transfer_coefficient": 20.0, "thermal_conductivity": 0.8,
+        "volumetric_heat_capacity": 2e6, "initial_temperature": 290.0,
+    }  # fmt: skip
+    output = lv.simulate(case, {**known, "emissivity": [[0.9], [0.95]]})
+    forcing = {
+        name: ("time", np.concatenate([[np.nan], getattr(case.forcing, name)]))
+        for name in ("SWdown", "LWdown", "Tair")
+    }
+    found = lv.calibrate_map(
+        output[["AvgSurfT"]].assign(forcing), 0.1, names, fixed=known, grid=case.grid,
+        insulated=True,
+    )  # fmt: skip
+    np.testing.assert_allclose(found.emissivity, [0.9, 0.95], atol=1e-8)
+
+
+def test_what_each_column_has_of_its_own_is_marked_not_refused(city, found):
+    given = city.assign(before=city.true_albedo * 0 + 0.3, sd=city.true_albedo * 0 + 10.0)
+    given["before"][1, 1] = 15.0
+    given["sd"][2, 2] = -1.0
+    told = lv.calibrate_map(given, ERROR, UNKNOWNS, priors=[lv.Normal("albedo", "before", "sd")])
+    odd = told.status.values == marquardt.IMPLAUSIBLE
+    assert np.argwhere(odd).tolist() == [[1, 1], [2, 2]]
+    assert np.isnan(told.albedo.values[odd]).all()
+    off = np.abs(told.albedo - found.albedo) / found.albedo_standard_error
+    assert float(off.values[~odd].max()) < 1e-2  # a prior of ± 10 says next to nothing
+
+
 def test_fluxes_are_observed_too_and_their_first_time_is_not_read():
     case = load_case("twin")
     names = ["albedo", "thermal_conductivity"]
@@ -244,6 +278,11 @@ def test_bounds_starts_and_priors_may_differ_from_column_to_column(city, found):
     others[2, 3] = False
     off = np.abs(bounded.albedo - found.albedo) / found.albedo_standard_error
     assert float(off.values[others].max()) < SAME
+    # The bits are those of the unknowns, in their order.
+    low = lv.calibrate_map(given, ERROR, UNKNOWNS, bounds={UNKNOWNS[1]: (0.9, 1.2)}, ranges={
+        UNKNOWNS[1]: (0.9, 1.2)})  # fmt: skip
+    assert set(np.unique(low.at_bound).tolist()) == {2}
+    assert low.at_bound.attrs["flag_masks"].tolist() == [1, 2, 4]
     sure = lv.calibrate_map(given, ERROR, UNKNOWNS, priors=[lv.Normal("albedo", "before", "sd")])
     np.testing.assert_allclose(sure.albedo, city.true_albedo, atol=1e-6)
 

@@ -6,12 +6,16 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
+import numpy as np
 import pytest
 import xarray as xr
 
+import lsm_verify as lv
 from lsm_verify import cli, map_cli
 from lsm_verify.errors import InputError
+from lsm_verify.kernels import marquardt
 from lsm_verify.maps import proof, store
 from tests.maps.conftest import ERROR, UNKNOWNS
 from tests.maps.test_run import digest
@@ -80,51 +84,108 @@ def test_options_reach_the_columns(city, city_file, tmp_path, capsys):
 
 def test_regions_that_fail_are_told(city, tmp_path, capsys):
     bad = city.copy(deep=True)
-    bad["SoilTemp"][4, 0, 5, 7] = -9999.0
+    bad["SoilTemp"][4, 0, 1, 7] = -9999.0
+    bad["SoilTemp"][:, :, 4:] -= 273.15
     bad.to_netcdf(tmp_path / "bad.nc", engine="h5netcdf")
     code, text, _ = call(
         capsys, "map", tmp_path / "bad.nc", tmp_path / "out.zarr", *ASKED, "--chunk", 16,
         "--workers", 1,
     )  # fmt: skip
     assert code == 2
-    assert "FAILED  region 2 (y 4 to 5, x 0 to 7): " in text
-    assert "-9999" in text
+    assert "FAILED  region 2 (y 4 to 5, x 0 to 7): y 4, x 0: soil_temperature=" in text
+    assert "looks like °C" in " ".join(text.split())
+    assert "IMPLAUSIBLE  y 1, x 7: soil_temperature=-9999.0 must lie in [150, 450] K" in text
+    assert "32 of 48 columns: 31 converged, 1 implausible" in text
     assert text.splitlines()[-1].startswith("INCOMPLETE")
     assert "1 of 3 regions missing, go on with --resume" in text
 
 
 def test_a_wrong_gradient_ends_with_1(city_file, tmp_path, capsys, monkeypatch):
-    right = proof._evaluate
+    right = proof._among_neighbours
 
     def wrong(*asked):
-        ((value, gradient),) = right(*asked)
-        return [(value, {**gradient, "albedo": -gradient["albedo"]})]
+        return {b: (value, g * [-1, 1, 1]) for b, (value, g) in right(*asked).items()}
 
-    monkeypatch.setattr(proof, "_evaluate", wrong)
+    monkeypatch.setattr(proof, "_among_neighbours", wrong)
     code, text, _ = call(capsys, "map", city_file, tmp_path / "out.zarr", *ASKED, "--workers", 1)
     assert code == 1
-    assert "NOT VERIFIED  column " in text
+    assert "NOT VERIFIED  y " in text
+    assert ": wrong, levenberg stands apart from the other 2 routes" in text
     assert text.splitlines()[-1].startswith("FAIL  gradient verified on 0 of 1 sampled columns")
+
+
+def test_options_of_the_model_reach_the_columns(city, tmp_path, capsys):
+    """They are held against what calibrate_map makes of the same."""
+    known = city.drop_vars(["emissivity"]).assign(land=city.true_albedo > 0.2)
+    known.to_netcdf(tmp_path / "in.nc", engine="h5netcdf")
+    code, _, _ = call(
+        capsys, "map", tmp_path / "in.nc", tmp_path / "out.zarr", *ASKED, "--fix",
+        "emissivity=0.9", "--fix", "initial_temperature=296", "--insulated", "--mask", "land",
+        "--depth", 0.8, "--intervals", 40, "--observe", "SoilTemp", "--workers", 1,
+    )  # fmt: skip
+    assert code == 0
+    expected = lv.calibrate_map(
+        known.drop_vars("bottom_temperature"), ERROR, UNKNOWNS, grid=lv.Grid.uniform(0.8, 40),
+        fixed={"emissivity": 0.9, "initial_temperature": 296.0}, insulated=True, mask="land",
+    )  # fmt: skip
+    found = xr.open_zarr(tmp_path / "out.zarr")
+    np.testing.assert_array_equal(found.albedo.values, expected.albedo.values)
+    assert 0 < int((found.status == marquardt.MASKED).sum()) < 48
+
+
+PROGRAM = [sys.executable, "-c", "from lsm_verify.cli import main; main()", "map"]
+
+
+def sealed(out):
+    return len(list(out.glob(f"{store.SEAL}/c/*")))
+
+
+@contextmanager
+def begun(city_file, out, *more):
+    """Begin a map, and wait until three of its twelve regions are done."""
+    with subprocess.Popen(
+        [*PROGRAM, str(city_file), str(out), *ASKED, "--chunk", "4", *more],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    ) as child:  # fmt: skip
+        until = time.monotonic() + 120
+        while sealed(out) < 3 and time.monotonic() < until:
+            time.sleep(0.005)
+        yield child
 
 
 def test_killed_and_resumed(city_file, tmp_path):
     """The command itself, by SIGKILL when some regions are done; then --resume."""
-    program = [sys.executable, "-c", "from lsm_verify.cli import main; main()", "map"]
     whole, out = tmp_path / "whole.zarr", tmp_path / "out.zarr"
-    asked = [*ASKED, "--chunk", "4", "--workers", "1", "--resume"]
-    with subprocess.Popen(
-        [*program, str(city_file), str(out), *asked],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    ) as child:  # fmt: skip
-        until = time.monotonic() + 120
-        while len(list(out.glob(f"{store.SEAL}/c/*"))) < 3 and time.monotonic() < until:
-            time.sleep(0.005)
+    with begun(city_file, out, "--workers", "1") as child:
         os.kill(child.pid, signal.SIGKILL)
     assert child.returncode == -signal.SIGKILL
-    assert 3 <= len(list(out.glob(f"{store.SEAL}/c/*"))) < 12
+    assert 3 <= sealed(out) < 12
+    asked = [*ASKED, "--chunk", "4", "--workers", "1", "--resume"]
     for target in (whole, out):
         assert cli.run(["map", str(city_file), str(target), *asked]) == 0
     assert digest(out) == digest(whole)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
+def test_processes_end_with_the_command(city_file, tmp_path, sign):
+    """Stopped, it ends soon and says what is done; killed, it leaves nobody who goes on writing."""
+    import psutil
+
+    out = tmp_path / "out.zarr"
+    with begun(city_file, out, "--scheduler", "processes", "--workers", "1") as child:
+        others = psutil.Process(child.pid).children(recursive=True)
+        os.kill(child.pid, sign)
+        text, _ = child.communicate(timeout=60)
+    gone, alive = psutil.wait_procs(others, timeout=20)
+    assert not alive
+    assert gone
+    done = sealed(out)
+    assert 3 <= done < 12
+    if sign == signal.SIGINT:
+        assert child.returncode == 130
+        assert text.splitlines()[-1].startswith("INTERRUPTED")
+        assert f"{12 - done} of 12 regions missing" in text
 
 
 # ------------------------------------------------------------------ what is refused
@@ -146,6 +207,13 @@ def test_killed_and_resumed(city_file, tmp_path):
         (["--intervals", "1"], "at least 2"),
         (["--mask", "lnad"], "variable for the mask"),
         (["--chunk", "0"], "chunk=0"),
+        (["--prior", "albedo=0.3,-1"], "deviation of the prior of albedo is -1"),
+        (["--prior", "albedo=nan,1"], "mean of the prior of albedo is not a number"),
+        (["--prior", "thermal_conductivity=-3,1"], "thermal_conductivity=-3.0 must lie in"),
+        (["--bound", "albedo=nan,1"], "bounds of albedo"),
+        (["--bound", "albedo=0.4,0.1"], "lower < upper"),
+        (["--start", "albedo=1.5"], "albedo=1.5 must lie in [0, 1]"),
+        (["--iterations", "0"], "iterations=0"),
         (["--device", "tpu"], "device 'tpu'"),
         (["--unknown", "albedo"], "--unknowns"),
     ],

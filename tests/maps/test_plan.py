@@ -12,6 +12,7 @@ from lsm_verify.maps import plan as plan_
 from lsm_verify.maps.job import Settings, job_of
 from lsm_verify.maps.plan import Plan, region_shape
 from lsm_verify.maps.synthetic import synthetic_city
+from lsm_verify.maps.workers import Workers
 from tests.maps.conftest import ERROR, HELD, UNKNOWNS
 
 shapes = st.lists(st.integers(1, 40), min_size=1, max_size=3)
@@ -75,7 +76,7 @@ def test_a_region_is_named_where_it_lies():
 
 
 def test_memory_per_worker_is_shared():
-    one, four = plan_.memory_per_worker(1), plan_.memory_per_worker(4)
+    one, four = (plan_.memory_per_worker(Workers("threads", n)) for n in (1, 4))
     assert 0 < four < one
 
 

@@ -119,6 +119,6 @@ def test_the_column_that_is_verified_is_the_one_that_was_calibrated(calibrated):
     job, given, found = calibrated
     for b in (0, 17, 40):
         estimate = dict(zip(UNKNOWNS, found.estimate[b], strict=True))
-        inputs = proof.inputs_of(job, given, estimate, b)
+        inputs = proof.inputs_of(job, given, estimate, b, given.observations[b])
         value = ROUTES["adjoint"].evaluate([inputs])[0][0][0]
         assert 2 * value == pytest.approx(found.chi_square[b], rel=1e-9)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import xarray as xr
 
 import lsm_verify as lv
 from lsm_verify.errors import InputError
+from lsm_verify.grid import Grid
 from lsm_verify.kernels import marquardt
 from lsm_verify.maps import proof, run, store, workers
 from lsm_verify.maps.job import Settings
@@ -136,7 +138,11 @@ def test_interrupted_by_the_user(city_file, tmp_path, monkeypatch):
     found = make_map(city_file, target, SETTINGS, ONE, columns=COLUMNS, announce=announce)
     assert found.interrupted
     assert found.exit_code == 130
-    assert len(found.outcomes) == 1
+    # What ran when it was stopped has come to its end, and counts.
+    assert 1 <= len(found.outcomes) < REGIONS
+    assert store.Store(str(target), found.job, found.plan).done() == [
+        each.region for each in found.outcomes
+    ]
     again = make_map(city_file, target, SETTINGS, ONE, columns=COLUMNS, resume=True)
     assert again.exit_code == 0
 
@@ -187,22 +193,25 @@ def test_a_region_that_fails_takes_no_other_down(
 
 def test_bad_values_in_one_region_are_told_with_it(city, tmp_path):
     bad = city.copy(deep=True)
-    bad["SoilTemp"][4, 0, 5, 7] = -9999.0
+    bad["SoilTemp"][4, 0, 1, 7] = -9999.0
+    bad["SoilTemp"][4, 0, 4:] = -9999.0
     bad.to_netcdf(tmp_path / "bad.nc", engine="h5netcdf")
     found = make_map(tmp_path / "bad.nc", tmp_path / "out.zarr", SETTINGS, ONE, columns=COLUMNS)
     assert found.exit_code == 2
     assert [each.region for each in found.failed] == [REGIONS - 1]
-    assert "-9999" in found.failed[0].error
+    assert found.failed[0].error.startswith("y 4, x 0: soil_temperature=-9999.0 must lie in")
+    assert len(found.odd) == 1
+    assert found.odd[0].startswith("y 1, x 7: soil_temperature=-9999.0 must lie in")
+    assert found.count("status")[marquardt.IMPLAUSIBLE] == 1
 
 
 def test_a_wrong_gradient_is_exit_code_1_and_told(city_file, tmp_path, monkeypatch):
-    right = proof._evaluate
+    right = proof._among_neighbours
 
     def wrong(*asked):
-        ((value, gradient),) = right(*asked)
-        return [(value, {**gradient, "albedo": 1.001 * gradient["albedo"]})]
+        return {b: (value, g * [1.001, 1, 1]) for b, (value, g) in right(*asked).items()}
 
-    monkeypatch.setattr(proof, "_evaluate", wrong)
+    monkeypatch.setattr(proof, "_among_neighbours", wrong)
     found = make_map(city_file, tmp_path / "out.zarr", SETTINGS, ONE, columns=COLUMNS)
     assert found.exit_code == 1
     assert len(found.wrong) == REGIONS
@@ -236,7 +245,7 @@ def test_a_process_that_dies_takes_nothing_with_it(tmp_path):
     (tmp_path / "kill5").write_text("always")
     found = list(Workers("processes", 2).map(mortal, str(tmp_path), range(8), given_up))
     lost = [each for each in found if isinstance(each, tuple)]
-    assert lost == [(5, f"{workers.TRIES} times")]
+    assert lost == [(5, f"its worker died {workers.TRIES} times")]
     assert sorted(each for each in found if not isinstance(each, tuple)) == [0, 1, 2, 3, 4, 6, 7]
 
 
@@ -274,13 +283,17 @@ def test_a_store_is_not_overwritten_and_not_mixed(city, city_file, whole, tmp_pa
         make_map(city_file, target, SETTINGS, ONE)
     with pytest.raises(InputError, match="another observation_error"):
         make_map(city_file, target, Settings(0.1, UNKNOWNS), ONE, resume=True)
-    city.assign(SoilTemp=city.SoilTemp + 1).to_netcdf(tmp_path / "b.nc", engine="h5netcdf")
+    city.assign_coords(y=city.y + 1).to_netcdf(tmp_path / "b.nc", engine="h5netcdf")
     with pytest.raises(InputError, match="another input"):
         make_map(tmp_path / "b.nc", target, SETTINGS, ONE, resume=True)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "note.txt").write_text("mine")
     with pytest.raises(InputError, match="no Zarr store of a map"):
         make_map(city_file, tmp_path / "other", SETTINGS, ONE, resume=True)
+    with pytest.raises(InputError, match="in regions of 2 × 8 columns"):
+        make_map(city_file, target, SETTINGS, ONE, columns=5, resume=True)
+    with store.alone(target), pytest.raises(InputError, match="another run is writing"):
+        make_map(city_file, target, SETTINGS, ONE, resume=True)
     assert digest(target) == before
     assert (tmp_path / "other" / "note.txt").read_text() == "mine"
 
@@ -316,6 +329,122 @@ def test_workers_are_checked(scheduler, count, words):
 
 
 def test_a_scheduler_that_does_not_answer(monkeypatch):
-    monkeypatch.setattr(workers, "PATIENCE", "500ms")
+    monkeypatch.setattr(workers, "PATIENCE", 0.5)
     with pytest.raises(InputError, match="no Dask scheduler answers"):
         workers_of("tcp://127.0.0.1:9", None)
+
+
+# ------------------------------------------------------------------ another file, another run
+
+OTHER = {
+    "unknowns": UNKNOWNS[:2], "observation_error": 0.06, "fixed": {"initial_temperature": 295.0},
+    "start": {"albedo": 0.2}, "ranges": {"albedo": (0.1, 0.4)}, "bounds": {"albedo": (0.0, 0.9)},
+    "priors": {"albedo": (0.2, 0.5)}, "logarithmic": ("albedo",), "iterations": 99,
+    "observe": {"SoilTemp": None}, "mask": "true_albedo", "verify": 2, "seed": 1,
+    "grid": Grid.uniform(1.0, 99),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_a_run_is_not_gone_on_with_other_settings(city_file, whole, tmp_path, name):
+    target = tmp_path / "out.zarr"
+    shutil.copytree(whole[0], target)
+    other = replace(SETTINGS, **{name: OTHER[name]})
+    if name == "unknowns":  # what is not estimated must be known
+        other = replace(other, fixed={UNKNOWNS[2]: 20.0})
+    with pytest.raises(InputError, match="was begun with another"):
+        make_map(city_file, target, other, ONE, resume=True)
+    assert digest(target) == digest(whole[0])
+
+
+def test_every_setting_is_among_those_that_are_compared():
+    assert {field.name for field in fields(Settings)} - set(OTHER) == {"insulated", "device"}
+
+
+def test_a_region_whose_values_have_changed_is_done_again(city, whole, tmp_path):
+    """One value in the middle of the map: what was made of the others stays."""
+    changed, target = city.copy(deep=True), tmp_path / "out.zarr"
+    changed["SoilTemp"][50, 1, 3, 4] += 0.5
+    changed.to_netcdf(tmp_path / "in.nc", engine="h5netcdf")
+    shutil.copytree(whole[0], target)
+    again = make_map(tmp_path / "in.nc", target, SETTINGS, ONE, columns=COLUMNS, resume=True)
+    assert [each.kept for each in again.outcomes] == [True, False, True]
+    make_map(tmp_path / "in.nc", tmp_path / "new.zarr", SETTINGS, ONE, columns=COLUMNS)
+    assert digest(target) == digest(tmp_path / "new.zarr")
+
+
+def test_a_file_that_takes_the_place_of_another_is_read_anew(city, tmp_path):
+    """Workers of a cluster live on: they must not answer for the file that was there before."""
+    given = tmp_path / "in.nc"
+    found = []
+    for k, warmer in enumerate((0.0, 1.0)):
+        changed = city.assign(SoilTemp=city.SoilTemp + warmer)
+        changed.to_netcdf(tmp_path / "next.nc", engine="h5netcdf")
+        (tmp_path / "next.nc").replace(given)
+        make_map(given, tmp_path / f"{k}.zarr", SETTINGS, ONE)
+        found.append(xr.open_zarr(tmp_path / f"{k}.zarr").albedo.values)
+        expected = lv.calibrate_map(changed, ERROR, UNKNOWNS).albedo.values
+        np.testing.assert_array_equal(found[k], expected)
+    assert not np.any(found[0] == found[1])
+
+
+def test_names_of_sites_may_be_of_any_script(city, tmp_path):
+    sites = city.isel(y=0, x=[0, 1, 2]).drop_vars(["y", "x"]).rename(x="site")
+    sites = sites.assign_coords(site=["Łódź", "Kumpula", "東京"])
+    sites.to_netcdf(tmp_path / "in.nc", engine="h5netcdf")
+    found = make_map(tmp_path / "in.nc", tmp_path / "out.zarr", SETTINGS, ONE)
+    assert found.exit_code == 0
+    made = xr.open_zarr(tmp_path / "out.zarr")
+    assert made.site.values.tolist() == ["Łódź", "Kumpula", "東京"]
+    again = make_map(tmp_path / "in.nc", tmp_path / "out.zarr", SETTINGS, ONE, resume=True)
+    assert all(each.kept for each in again.outcomes)
+
+
+def test_a_disk_that_fills_up_leaves_no_estimate_without_status(
+    city_file, whole, tmp_path, monkeypatch
+):
+    import zarr
+
+    target, right, count = tmp_path / "out.zarr", zarr.Array.__setitem__, [0]
+
+    def full(self, place, value):
+        count[0] += 1
+        if 25 < count[0] < 40 and np.ndim(value):  # a fill takes a file away: that goes
+            raise OSError(28, "No space left on device")
+        right(self, place, value)
+
+    monkeypatch.setattr(zarr.Array, "__setitem__", full)
+    found = make_map(city_file, target, SETTINGS, ONE, columns=COLUMNS)
+    monkeypatch.undo()
+    assert found.exit_code == 2
+    assert found.failed
+    assert "No space left" in found.failed[0].error
+    made = xr.open_zarr(target).load()
+    for name in UNKNOWNS:
+        np.testing.assert_array_equal(np.isnan(made[name]), made.status == NOT_COMPUTED)
+    again = make_map(city_file, target, SETTINGS, ONE, columns=COLUMNS, resume=True)
+    assert again.exit_code == 0
+    xr.testing.assert_identical(xr.open_zarr(target).load(), xr.open_zarr(whole[0]).load())
+
+
+def test_what_cannot_be_noted_is_told(city_file, tmp_path, monkeypatch):
+    def full(self, failed):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(store.Store, "note", full)
+    found = make_map(city_file, tmp_path / "out.zarr", SETTINGS, ONE)
+    assert "No space left" in found.trouble
+    assert found.exit_code == 2
+    assert len(found.outcomes) == found.plan.regions
+
+
+def test_a_proof_that_breaks_is_inconclusive_and_loses_nothing(city_file, tmp_path, monkeypatch):
+    def broken(*asked, **options):
+        raise ZeroDivisionError("in the proof")
+
+    monkeypatch.setattr(proof, "sample", broken)
+    found = make_map(city_file, tmp_path / "out.zarr", SETTINGS, ONE)
+    assert found.exit_code == 3
+    assert found.count("status") == {marquardt.CONVERGED: 48}
+    assert found.count("verified") == {proof.INCONCLUSIVE: 1}
+    assert "ZeroDivisionError: in the proof" in found.wrong[0]
