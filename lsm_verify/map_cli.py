@@ -9,12 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from lsm_verify import options, usage
-from lsm_verify.errors import InputError
 from lsm_verify.options import Json
 from lsm_verify.terminal import columns_bar, page_of, print_text, progress, warn
-
-UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 
 
 def map(
@@ -177,13 +173,13 @@ def map(
         unknowns=tuple(options.names(unknowns) or ()),
         grid=Grid.uniform(depth, intervals),
         fixed=options.assignments("--fix", fix or []),
-        start={n: v for n, (v,) in options.values("--start", start or [], "VALUE", 1).items()},
+        start=options.values("--start", start or []),
         ranges=options.pairs("--range", ranges or [], "LOW,HIGH"),
-        bounds=_pairs("--bound", bound, "LOW,HIGH"),
-        priors=_pairs("--prior", prior, "MEAN,SD"),
+        bounds=options.two_values("--bound", bound or [], "LOW,HIGH"),
+        priors=options.two_values("--prior", prior or [], "MEAN,SD"),
         logarithmic=tuple(options.names(log) or ()),
         insulated=insulated,
-        observe=_observed(options.names(observe) or []),
+        observe=options.observed(options.names(observe) or []),
         mask=mask,
         iterations=iterations,
         verify=verify,
@@ -194,7 +190,7 @@ def map(
     # One worker keeps a device busy: its columns run side by side there.
     alone = device == "cuda" and scheduler in (THREADS, PROCESSES) and workers is None
     who = workers_of(scheduler, 1 if alone else workers)
-    room = None if memory is None else size(memory)
+    room = None if memory is None else options.size(memory)
 
     with columns_bar() as bar:
 
@@ -207,7 +203,7 @@ def map(
 
         mapped = make_map(
             source, target, settings, who, columns=chunk, memory=room, resume=resume,
-            period=_period(period),
+            period=options.period(period),
             planned=planned, announce=announce,
         )  # fmt: skip
     if json is not None:
@@ -219,42 +215,3 @@ def map(
         warn(f"{mapped.plan.name(each.region)}:\n{trace}")
     print_text(page_of(lambda page: report.show(mapped, page), Console(highlight=False)))
     raise typer.Exit(mapped.exit_code)
-
-
-def size(text: str) -> int:
-    """Read an amount of memory, ``500MB`` or ``2 GiB``; a number alone is bytes."""
-    number = text.strip().rstrip("BbKkMmGgTtIi ")
-    unit = text.strip()[len(number) :].strip().upper()
-    try:
-        found = float(number) * UNITS[unit]
-    except (ValueError, KeyError):
-        found = 0.0
-    if not 1 <= found < 2**62:
-        raise InputError(f"--memory {text!r} must be an amount of memory, 500MB or 2GB, say.")
-    return int(found)
-
-
-def _observed(given: list[str]) -> dict[str, float | None]:
-    found: dict[str, float | None] = {}
-    for text in given:
-        name, at, depth = text.partition("@")
-        try:
-            found[name] = float(depth) if at else None
-        except ValueError:
-            raise InputError(
-                f"--observe {text!r} must be a variable, or one with its depth [m], SoilTemp@0.05."
-            ) from None
-    return found
-
-
-def _period(text: str | None) -> tuple[str, str] | None:
-    if text is None:
-        return None
-    first, comma, last = text.partition(",")
-    if not comma:
-        raise InputError(f"--period {text!r} must be two times, FIRST,LAST.")
-    return first.strip(), last.strip()
-
-
-def _pairs(option: str, given: list[str] | None, form: str) -> dict[str, tuple[Any, Any]]:
-    return {n: (a, b) for n, (a, b) in options.values(option, given or [], form, 2).items()}

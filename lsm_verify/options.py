@@ -110,8 +110,62 @@ def _names_of(series: Series) -> tuple[str, str]:
     return f"{series.kind}@{series.depth:g}", series.kind
 
 
-def values(option: str, given: list[str], form: str, count: int) -> dict[str, list[float | str]]:
-    """Read options NAME=A or NAME=A,B, each a number or the name of a variable."""
+def values(option: str, given: list[str]) -> dict[str, float | str]:
+    """Read options NAME=VALUE, where a value is a number or the name of a variable."""
+    return {name: value for name, (value,) in _read_values(option, given, "VALUE", 1).items()}
+
+
+def two_values(
+    option: str, given: list[str], form: str
+) -> dict[str, tuple[float | str, float | str]]:
+    """Read options NAME=A,B as `values` does; their form is named in errors."""
+    return {name: (a, b) for name, (a, b) in _read_values(option, given, form, 2).items()}
+
+
+def observed(given: list[str]) -> dict[str, float | None]:
+    """Read variables that are observed, NAME or NAME@DEPTH."""
+    found: dict[str, float | None] = {}
+    for text in given:
+        name, at, depth = text.partition("@")
+        try:
+            found[name] = float(depth) if at else None
+        except ValueError:
+            raise InputError(
+                f"--observe {text!r} must be a variable, or one with its depth [m], SoilTemp@0.05."
+            ) from None
+    return found
+
+
+def period(text: str | None) -> tuple[str, str] | None:
+    """Read two times, FIRST,LAST."""
+    if text is None:
+        return None
+    first, comma, last = text.partition(",")
+    if not comma:
+        raise InputError(f"--period {text!r} must be two times, FIRST,LAST.")
+    return first.strip(), last.strip()
+
+
+UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
+
+
+def size(text: str) -> int:
+    """Read an amount of memory, ``500MB`` or ``2 GiB``; a number alone is bytes."""
+    number = text.strip().rstrip("BbKkMmGgTtIi ")
+    unit = text.strip()[len(number) :].strip().upper()
+    try:
+        found = float(number) * UNITS[unit]
+    except (ValueError, KeyError):
+        found = 0.0
+    if not 1 <= found < 2**62:
+        raise InputError(f"--memory {text!r} must be an amount of memory, 500MB or 2GB, say.")
+    return int(found)
+
+
+def _read_values(
+    option: str, given: list[str], form: str, count: int
+) -> dict[str, list[float | str]]:
     found: dict[str, list[float | str]] = {}
     for text in given:
         name, _, right = text.partition("=")

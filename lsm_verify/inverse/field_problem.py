@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsm_verify.cases import Case
-from lsm_verify.errors import InputError, unknown
+from lsm_verify.errors import InputError
+from lsm_verify.inverse import field_given as given_
 from lsm_verify.inverse.field_columns import Batch, batch_of
 from lsm_verify.inverse.priors import Normal
 from lsm_verify.inverse.space import Space
 from lsm_verify.inverse.unknowns import Bounds
 from lsm_verify.quantities import OBSERVABLES, PARAMETERS, Quantity
-from lsm_verify.validation import as_array, finite, outside, within
+from lsm_verify.validation import outside, within
 
 Array = NDArray[np.float64]
 
@@ -103,15 +104,15 @@ def field_problem(
             raise InputError(
                 f"{each.name} has shape {each.shape}; fields are of unknowns of one number each."
             )
-    values, weights = _observed(case, observations, observation_error)
+    values, weights = given_.observed(case, observations, observation_error)
     B = len(values)
     batch = batch_of(case, space.names, dict(fields or {}), B)
-    begin = _start(case, space, dict(start or {}), B)
-    mean, deviation = _priors(space, priors, B)
-    least, most = _bounds(space, own, B)
-    left_out = _mask(mask, B) | batch.broken
+    begin = given_.start_rows(case, space, dict(start or {}), B)
+    mean, deviation = given_.priors_rows(space, priors, B)
+    least, most = given_.bounds_rows(space, own, B)
+    left_out = given_.masked(mask, B) | batch.broken
     for rows in (begin, mean, deviation, least, most):
-        left_out |= _broken(rows)
+        left_out |= given_.broken(rows)
     unobserved = ~left_out & ~np.any(weights > 0, axis=(1, 2))
     left_out = left_out | unobserved
     odd = _Odd(left_out, strict)
@@ -203,99 +204,3 @@ class _Odd:
             )
             there = np.isfinite(deviation[:, j])
             self.by_bounds(PARAMETERS[label], np.where(there, mean[:, j], np.nan)[:, None])
-
-
-# ------------------------------------------------------------------ what is given, as arrays
-
-
-def _observed(case: Case, observations: Any, error: Any) -> tuple[Array, Array]:
-    """Values (B, K, S + 1), finite, and weights of the same shape or with a leading 1."""
-    series = case.observations.series
-    values = as_array("observations", observations)
-    wanted = (len(series), case.forcing.steps + 1)
-    if values.ndim != 3 or values.shape[1:] != wanted or not len(values):
-        raise InputError(
-            f"observations have shape {values.shape}; give (columns, {wanted[0]}, {wanted[1]})."
-        )
-    sigma = finite("observation_error", as_array("observation_error", error))
-    if sigma.shape not in ((), (len(series),)) or np.any(sigma <= 0):
-        raise InputError(
-            f"observation_error={error!r} must be above 0: one number, or {len(series)}, one per "
-            "series."
-        )
-    own = np.stack([np.broadcast_to(s.weights, s.values.shape) for s in series])
-    weights = (own / np.broadcast_to(sigma, (len(series),))[:, None] ** 2)[None]
-    missing = ~np.isfinite(values)
-    if missing.any():
-        values = np.where(missing, 0.0, values)
-        weights = np.where(missing, 0.0, weights)
-    return values, weights
-
-
-def _start(case: Case, space: Space, given: dict[str, Any], B: int) -> Array:
-    """Parameters (1 or B, P) to start from."""
-    for name in given:
-        if name not in space.names:
-            raise unknown("parameter of the start", name, space.names)
-    return _rows([given.get(n, case.start[n]) for n in space.names], "start", space.names, B)
-
-
-def _bounds(space: Space, given: Mapping[str, Any], B: int) -> tuple[Array, Array]:
-    """Least and most (1 or B, P)."""
-    ends = (dict(zip(space.names, end, strict=True)) for end in (space.least, space.most))
-    least, most = ends
-    for name, pair in given.items():
-        if name not in space.names:
-            raise unknown("parameter among the unknowns", name, space.names)
-        least[name], most[name] = pair
-    return (
-        _rows(list(least.values()), "lower bound", space.names, B),
-        _rows(list(most.values()), "upper bound", space.names, B),
-    )
-
-
-def _priors(space: Space, priors: Sequence[Normal], B: int) -> tuple[Array, Array]:
-    """Means and deviations (1 or B, P), infinite without a prior."""
-    means: dict[str, Any] = dict.fromkeys(space.names, 0.0)
-    deviations: dict[str, Any] = dict.fromkeys(space.names, np.inf)
-    for k, prior in enumerate(priors):
-        if not isinstance(prior, Normal):
-            raise InputError(f"{type(prior).__name__} is no prior of a column; give Normal.")
-        if prior.name not in means:
-            raise unknown("parameter of a prior", prior.name, space.names)
-        if prior.name in [each.name for each in priors[:k]]:
-            raise InputError(f"{prior.name} has two priors; give one.")
-        means[prior.name], deviations[prior.name] = prior.mean, prior.deviation
-    return (
-        _rows(list(means.values()), "mean of the prior", space.names, B),
-        _rows(list(deviations.values()), "deviation of the prior", space.names, B),
-    )
-
-
-def _rows(values: Sequence[Any], what: str, names: Sequence[str], B: int) -> Array:
-    """Stack numbers () and columns (B, 1) side by side, (1 or B, P)."""
-    found = [as_array(f"{what} of {n}", v) for n, v in zip(names, values, strict=True)]
-    for name, array in zip(names, found, strict=True):
-        if array.shape not in ((), (B, 1)):
-            raise InputError(
-                f"{what} of {name} has shape {array.shape}; give one number, or ({B}, 1)."
-            )
-        if array.shape == () and np.isnan(array):
-            raise InputError(f"{what} of {name} is not a number; give one.")
-    rows = 1 if all(array.shape == () for array in found) else B
-    return np.concatenate([np.broadcast_to(array, (rows, 1)) for array in found], axis=1)
-
-
-def _mask(mask: Any, B: int) -> NDArray[np.bool_]:
-    found = np.zeros(B, bool) if mask is None else np.asarray(mask)
-    if found.shape != (B,) or found.dtype != bool:
-        raise InputError(
-            f"mask has shape {found.shape} of {found.dtype}; give ({B},) of bool, true where a "
-            "column is left out."
-        )
-    return found
-
-
-def _broken(rows: Array) -> NDArray[np.bool_]:
-    """Which rows hold not-a-number."""
-    return np.asarray(np.any(np.isnan(rows), axis=1))

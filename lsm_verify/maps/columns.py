@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lsm_verify.inverse.priors import Normal
 from lsm_verify.maps.job import Job, Number
-from lsm_verify.maps.layout import DEPTH, TIME
+from lsm_verify.maps.layout import DEPTH, TIME, Observed
 
 if TYPE_CHECKING:
     import xarray
@@ -48,14 +48,14 @@ def given_by(dataset: xarray.Dataset, job: Job) -> Given:
     s = job.settings
 
     def number(value: Number) -> Any:
-        return _rows(dataset, value, job) if isinstance(value, str) else value
+        return _stacked(dataset[value], dataset, job) if isinstance(value, str) else value
 
     mask = np.zeros(_count(dataset, job), bool)
     if s.mask is not None:
-        wanted = _rows(dataset, s.mask, job)[:, 0]
+        wanted = _stacked(dataset[s.mask], dataset, job)[:, 0]
         mask = ~np.isfinite(wanted) | (wanted == 0)
     return Given(
-        observations=np.stack([_observed(dataset, k, job) for k in range(_series(job))], axis=1),
+        observations=np.stack([_observed(dataset, o, job) for o in job.layout.observed], axis=1),
         fields={name: _field(dataset, name, job) for name in job.fields},
         start={name: number(value) for name, value in s.start.items()},
         bounds={name: (number(low), number(high)) for name, (low, high) in s.bounds.items()},
@@ -64,16 +64,11 @@ def given_by(dataset: xarray.Dataset, job: Job) -> Given:
     )
 
 
-def _series(job: Job) -> int:
-    return len(job.layout.observed)
-
-
 def _count(dataset: xarray.Dataset, job: Job) -> int:
     return int(np.prod([dataset.sizes[d] for d in job.layout.space]))
 
 
-def _observed(dataset: xarray.Dataset, k: int, job: Job) -> Array:
-    each = job.layout.observed[k]
+def _observed(dataset: xarray.Dataset, each: Observed, job: Job) -> Array:
     variable = dataset[each.variable]
     if each.index is not None:
         variable = variable.isel({DEPTH: each.index})
@@ -87,10 +82,6 @@ def _observed(dataset: xarray.Dataset, k: int, job: Job) -> Array:
 def _field(dataset: xarray.Dataset, name: str, job: Job) -> Array:
     values = _stacked(dataset[name], dataset, job)
     return values[:, 1:] if TIME in dataset[name].dims else values
-
-
-def _rows(dataset: xarray.Dataset, name: str, job: Job) -> Array:
-    return _stacked(dataset[name], dataset, job)
 
 
 def _stacked(variable: xarray.DataArray, dataset: xarray.Dataset, job: Job) -> Array:

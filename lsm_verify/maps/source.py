@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 from functools import lru_cache
 from pathlib import Path
@@ -59,7 +60,9 @@ def _opened(path: str, stamp: tuple[int, ...]) -> xarray.Dataset:
     # A store may have its metadata in one file or not; Xarray warns where it looks in vain.
     how: Any = {"consolidated": False} if engine == "zarr" else {}
     try:
-        return xarray.open_dataset(path, engine=engine, chunks=None, cache=False, **how)
+        dataset = xarray.open_dataset(path, engine=engine, chunks=None, cache=False, **how)
+        atexit.register(dataset.close)  # before the libraries that would close it are gone
+        return dataset
     except Exception as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         if "calendar" in reason or "cftime" in reason:

@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 
 import lsm_verify as lv
-from lsm_verify import cli, map_cli
+from lsm_verify import cli, options
 from lsm_verify.errors import InputError
 from lsm_verify.kernels import marquardt
 from lsm_verify.maps import proof, store
@@ -241,10 +241,10 @@ def test_without_the_extra_it_says_what_to_install(city_file, tmp_path, capsys, 
     "text, size", [("500MB", 5e8), ("2 GiB", 2**31), ("1e6", 1e6), ("0.5gb", 5e8), (" 7 b", 7)]
 )
 def test_amounts_of_memory(text, size):
-    assert map_cli.size(text) == size
+    assert options.size(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "MB", "0", "-1GB", "1XB", "nan", "inf"])
 def test_what_is_no_amount(text):
     with pytest.raises(InputError, match="amount of memory"):
-        map_cli.size(text)
+        options.size(text)
