@@ -18,6 +18,8 @@ from lsm_verify.quantities import PARAMETERS
 if TYPE_CHECKING:
     import xarray
 
+STATUS = "status"
+
 NOT_COMPUTED = 99
 """Status of columns whose region was not computed, or failed."""
 
@@ -91,7 +93,7 @@ def variables(job: Job) -> list[Variable]:
         _number("smallest_singular_value", {
             "long_name": "least singular value of the weighted Jacobian over the largest, its "
             "columns scaled to one length", "units": "1"}),
-        Variable("status", "int8", NOT_COMPUTED, {
+        Variable(STATUS, "int8", NOT_COMPUTED, {
             "long_name": "how the calibration ended",
             "flag_values": np.array(list(words), np.int8),
             "flag_meanings": " ".join(word.replace(" ", "_") for word in words.values())}),
@@ -127,7 +129,7 @@ def values(job: Job, found: FieldEstimate, proofs: Sequence[Proof]) -> dict[str,
         "observation_count": found.count.astype(np.int32),
         "misfit": found.misfit,
         "smallest_singular_value": found.smallest,
-        "status": found.status.astype(np.int8),
+        STATUS: found.status.astype(np.int8),
         "iterations": found.iterations.astype(np.int32),
         "at_bound": (found.at_bound @ (1 << np.arange(found.at_bound.shape[1]))).astype(np.int32),
         "gradient_verified": verified,

@@ -65,12 +65,13 @@ class Store:
         return zarr.open_group(self.path, mode="r+", use_consolidated=False)
 
     def write(self, number: int, values: Mapping[str, NDArray[Any]], given: bytes) -> None:
-        """Write a region, then its seal.
+        """Write a region, its status after the other variables, then its seal.
 
-        Where that fails, what is there of the region is taken back: no estimate stands without its
-        status.
+        Where that fails, what is there of the region is taken back. So what stands beside a status
+        is whole, whatever became of the run.
         """
-        box, variables = self.plan.box(number), result.variables(self.job)
+        box = self.plan.box(number)
+        variables = sorted(result.variables(self.job), key=lambda v: v.name == result.STATUS)
         try:
             for v in variables:
                 self._group[v.name][box] = values[v.name]

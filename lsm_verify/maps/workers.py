@@ -164,7 +164,8 @@ def _in_processes(
             batch = [n for n in left if deaths[n]][:1] if alone else list(left)
             futures: dict[Future[Any], int] = {}
             try:
-                futures |= {pool.submit(call, work, n): n for n in batch}
+                for n in batch:
+                    futures[pool.submit(call, work, n)] = n
                 while futures:
                     done, _ = wait(futures, return_when=FIRST_COMPLETED)
                     for future in done:
@@ -172,7 +173,7 @@ def _in_processes(
                         left.remove(futures.pop(future))
                         yield found
             except BrokenProcessPool:
-                for n in _running(futures, batch, workers):
+                for n in _running(futures, batch, workers) or batch[:1]:
                     deaths[n] += 1
             except BaseException:
                 pool.shutdown(wait=True, cancel_futures=True)

@@ -102,6 +102,13 @@ def test_killed_at_any_write_and_resumed(city_file, whole, tmp_path, monkeypatch
     monkeypatch.undo()
     done = len(list(target.glob(f"{store.SEAL}/c/*")))
     assert done < REGIONS
+    if target.exists():  # what has a status is whole
+        half = xr.open_zarr(target)
+        told = half.status.values != NOT_COMPUTED
+        assert told.sum() >= 16 * done
+        assert np.isfinite(half[UNKNOWNS[-1]].values[told]).all()
+        assert np.isfinite(half.misfit.values[told]).all()
+        assert (half.iterations.values[told] > 0).all()
     if target.exists():  # what Zarr leaves when it is killed in a write
         (target / "albedo" / "c.0123.partial").write_bytes(b"half")
     again = make_map(city_file, target, SETTINGS, ONE, columns=COLUMNS, resume=True)
