@@ -12,6 +12,7 @@ import xarray as xr
 import lsm_verify as lv
 from lsm_verify.cases import load_case
 from lsm_verify.errors import InputError
+from lsm_verify.inverse import fields
 from lsm_verify.inverse.calibrate import calibrate
 from lsm_verify.inverse.city import city_case
 from lsm_verify.inverse.fields import calibrate_columns
@@ -75,6 +76,28 @@ def test_chunks_change_no_bit(city, found, chunks):
             np.testing.assert_array_equal(computed[name].values, found[name].values, name)
     blocks = lazy.albedo.data.npartitions
     assert int((computed.gradient_verified == proof.VERIFIED).sum()) == blocks
+
+
+def test_kernels_run_on_one_thread_a_chunk_and_on_all_for_a_whole(city, monkeypatch):
+    """Chunks run side by side already."""
+    right, asked = fields.calibrate_columns, []
+
+    def seen(*given, threads, **options):
+        asked.append(threads)
+        return right(*given, threads=threads, **options)
+
+    monkeypatch.setattr(fields, "calibrate_columns", seen)
+    lv.calibrate_map(city.chunk(y=2), ERROR, UNKNOWNS).compute(scheduler="threads")
+    assert asked == [1, 1, 1]
+    lv.calibrate_map(city, ERROR, UNKNOWNS)
+    assert asked[3:] == [None]
+
+
+def test_variables_may_be_chunked_differently(city, found):
+    own = city.Tair.broadcast_like(city.SoilTemp.isel(depth=0)).chunk(y=4, x=8)
+    mixed = city.chunk(y=3, x=4).assign(Tair=own)
+    again = lv.calibrate_map(mixed, ERROR, UNKNOWNS).compute()
+    np.testing.assert_array_equal(again.albedo.values, found.albedo.values)
 
 
 def test_dimensions_may_have_any_order_and_names(city, found):
@@ -352,6 +375,17 @@ def with_celsius(city):
     return city.assign(SoilTemp=(city.SoilTemp - 273.15).assign_attrs(units="degC"))
 
 
+def with_units(name, units):
+    def change(city):
+        changed = city.copy()
+        if name not in changed:
+            changed[name] = xr.full_like(city.true_albedo, 15.0)
+        changed[name] = changed[name].assign_attrs(units=units)
+        return changed
+
+    return change
+
+
 @pytest.mark.parametrize(
     "change, options, words",
     [
@@ -375,11 +409,28 @@ def with_celsius(city):
         (lambda c: c, {"observe": {"LST": None}}, "variable to observe"),
         (lambda c: c, {"observe": {"SoilTemp": 0.1}}, "has a coordinate depth"),
         (lambda c: c, {"priors": [0.2]}, "give Normal"),
+        (lambda c: c, {"priors": 2 * [lv.Normal("albedo", 0.2, 0.1)]}, "two priors"),
+        (lambda c: c, {"bounds": {"albedo": 0.5}}, "must be a pair"),
+        (lambda c: c, {"grid": 100}, "is no Grid"),
+        (lambda c: c, {"iterations": 0}, "iterations=0"),
+        (lambda c: c.SoilTemp, {}, "is no dataset"),
+        (with_units("Tair", "W m-2"), {}, "Tair has units 'W m-2'; give K"),
+        (with_units("SWdown", "K"), {}, "SWdown has units 'K'; give W m-2"),
+        (with_units("depth", "cm"), {}, "depth has units 'cm'; give m"),
+        (
+            with_units("true_bottom_temperature", "degC"),
+            {"priors": [lv.Normal("bottom_temperature", "true_bottom_temperature", 1.0)]},
+            "units 'degC'; give K",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_at_the_door(city, change, options, words):
+    unknowns, given = UNKNOWNS, change(city)
+    if any(getattr(each, "name", "") == "bottom_temperature" for each in options.get("priors", ())):
+        unknowns, given = ("bottom_temperature",), given.drop_vars("bottom_temperature")
+        options = {**options, "fixed": dict.fromkeys(UNKNOWNS, 0.5)}
     with pytest.raises(InputError) as raised:
-        lv.calibrate_map(change(city), ERROR, UNKNOWNS, **options)
+        lv.calibrate_map(given, ERROR, unknowns, **options)
     assert words in str(raised.value)
     assert "\n" not in str(raised.value)
 

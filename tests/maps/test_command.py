@@ -82,6 +82,14 @@ def test_options_reach_the_columns(city, city_file, tmp_path, capsys):
     assert "2 of 2 sampled columns" in text
 
 
+def test_memory_bounds_the_regions(city_file, tmp_path, capsys):
+    code, text, _ = call(
+        capsys, "map", city_file, tmp_path / "out.zarr", *ASKED, "--memory", "70KB", "--workers", 1
+    )
+    assert code == 0
+    assert "6 regions of up to 1 × 8 columns" in text
+
+
 def test_regions_that_fail_are_told(city, tmp_path, capsys):
     bad = city.copy(deep=True)
     bad["SoilTemp"][4, 0, 1, 7] = -9999.0
