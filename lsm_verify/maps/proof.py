@@ -107,7 +107,11 @@ def verify_columns(
         )
         for b in window
     }
-    answers = _among_neighbours(job, space, given, estimate, window, np.stack(list(moved.values())))
+    observed = np.stack(list(moved.values()))
+    try:
+        answers = _among_neighbours(job, space, given, estimate, window, observed)
+    except Exception as error:
+        return [_no_verdict(b, error) for b in columns]
     return [_verify(job, space, given, estimate, b, moved[b], answers[b]) for b in columns]
 
 
@@ -115,7 +119,7 @@ def _verify(
     job: Job, space: Space, given: Given, estimate: Array, b: int, observed: Array,
     answer: tuple[float, Array],
 ) -> Proof:  # fmt: skip
-    """Hold the kernels' answer for a column against the oracle; an error is no verdict."""
+    """Hold the kernels' answer for a column against the oracle."""
     seed = job.settings.seed
     try:
         here = dict(zip(space.names, estimate[b], strict=True))
@@ -126,14 +130,19 @@ def _verify(
         target = of_inputs(inputs)
         result = compare(target, samples, point="estimate", objective="J", seed=seed).result
     except Exception as error:
-        about = " ".join(f"{type(error).__name__}: {error}".split())
-        return Proof(b, INCONCLUSIVE, float("nan"), about)
+        return _no_verdict(b, error)
     about = result.message
     if result.reason is not None:
         about += f" ({result.reason})"
     if result.parameters:
         about += f": {', '.join(result.parameters)}"
     return Proof(b, CODES.get(result.verdict, INCONCLUSIVE), result.value, about)
+
+
+def _no_verdict(b: int, error: Exception) -> Proof:
+    """Return what an error says of a column: nothing; its estimate is none the worse for it."""
+    about = " ".join(f"{type(error).__name__}: {error}".split())
+    return Proof(b, INCONCLUSIVE, float("nan"), about)
 
 
 def _among_neighbours(

@@ -445,11 +445,14 @@ def test_what_cannot_be_noted_is_told(city_file, tmp_path, monkeypatch):
     assert len(found.outcomes) == found.plan.regions
 
 
-def test_a_proof_that_breaks_is_inconclusive_and_loses_nothing(city_file, tmp_path, monkeypatch):
+@pytest.mark.parametrize("what", ["sample", "_among_neighbours"])
+def test_a_proof_that_breaks_is_inconclusive_and_loses_nothing(
+    city_file, tmp_path, monkeypatch, what
+):
     def broken(*asked, **options):
         raise ZeroDivisionError("in the proof")
 
-    monkeypatch.setattr(proof, "sample", broken)
+    monkeypatch.setattr(proof, what, broken)
     found = make_map(city_file, tmp_path / "out.zarr", SETTINGS, ONE)
     assert found.exit_code == 3
     assert found.count("status") == {marquardt.CONVERGED: 48}
