@@ -149,10 +149,10 @@ def sealed(out):
 
 
 @contextmanager
-def begun(city_file, out, *more):
-    """Begin a map, and wait until three of its twelve regions are done."""
+def begun(city_file, out, *more, chunk=4):
+    """Begin a map, and wait until three of its regions are done: twelve of four columns each."""
     with subprocess.Popen(
-        [*PROGRAM, str(city_file), str(out), *ASKED, "--chunk", "4", *more],
+        [*PROGRAM, str(city_file), str(out), *ASKED, "--chunk", str(chunk), *more],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
     ) as child:  # fmt: skip
         until = time.monotonic() + 120
@@ -181,7 +181,7 @@ def test_processes_end_with_the_command(city_file, tmp_path, sign):
     import psutil
 
     out = tmp_path / "out.zarr"
-    with begun(city_file, out, "--scheduler", "processes", "--workers", "1") as child:
+    with begun(city_file, out, "--scheduler", "processes", "--workers", "1", chunk=1) as child:
         others = psutil.Process(child.pid).children(recursive=True)
         os.kill(child.pid, sign)
         text, _ = child.communicate(timeout=60)
@@ -189,11 +189,11 @@ def test_processes_end_with_the_command(city_file, tmp_path, sign):
     assert not alive
     assert gone
     done = sealed(out)
-    assert 3 <= done < 12
+    assert 3 <= done < 48
     if sign == signal.SIGINT:
         assert child.returncode == 130
         assert text.splitlines()[-1].startswith("INTERRUPTED")
-        assert f"{12 - done} of 12 regions missing" in text
+        assert f"{48 - done} of 48 regions missing" in text
 
 
 # ------------------------------------------------------------------ what is refused

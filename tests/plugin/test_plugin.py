@@ -240,9 +240,10 @@ def test_start_up_and_collection_load_nothing_heavy(tmp_path):
         "sys.exit(code)\n"
     )
     plugin = [] if installed() else ["-p", "lsm_verify.pytest_plugin"]
+    others = ["-p", "no:hypothesispytest", "-p", "no:zarr"]  # which load NumPy themselves
     path = ":".join([str(ROOT), str(ROOT / "reference")])
     done = subprocess.run(
-        [sys.executable, "-c", program, *plugin, "-p", "no:hypothesispytest", str(tmp_path)],
+        [sys.executable, "-c", program, *plugin, *others, str(tmp_path)],
         capture_output=True,
         text=True,
         cwd=tmp_path,
