@@ -148,12 +148,17 @@ def sealed(out):
     return len(list(out.glob(f"{store.SEAL}/c/*")))
 
 
+def heeding():
+    """Heed SIGINT, which a shell lets what it runs in the background ignore."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def begun(city_file, out, *more, chunk=4):
     """Begin a map, and wait until three of its regions are done: twelve of four columns each."""
     with subprocess.Popen(
         [*PROGRAM, str(city_file), str(out), *ASKED, "--chunk", str(chunk), *more],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, preexec_fn=heeding,
     ) as child:  # fmt: skip
         until = time.monotonic() + 120
         while sealed(out) < 3 and time.monotonic() < until:
