@@ -151,7 +151,7 @@ def write_folder(
             path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(folder, error) from error
-    with _alone(folder), ExitStack() as stack:
+    with alone(folder), ExitStack() as stack:
         old = list(stale(folder, contents))
         for number, (name, content) in enumerate(contents.items()):
             temporary = stack.enter_context(replacing(folder / name))
@@ -172,9 +172,15 @@ def _removing(paths: Iterable[Path]) -> Callable[..., None]:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold a lock on a folder; where the system has none for folders, go on without."""
-    handle = _locked(folder)
+def alone(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold a lock on a folder; where the system has none for folders, go on without.
+
+    Raises
+    ------
+    InputError
+        If another process holds it and is not to be waited for.
+    """
+    handle = _locked(folder, wait)
     try:
         yield
     finally:
@@ -182,7 +188,7 @@ def _alone(folder: Path) -> Iterator[None]:
             os.close(handle)  # and the lock with it, as does the end of the process
 
 
-def _locked(folder: Path) -> int | None:
+def _locked(folder: Path, wait: bool) -> int | None:
     try:
         import fcntl
 
@@ -190,9 +196,13 @@ def _locked(folder: Path) -> int | None:
     except (ImportError, OSError):
         return None
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-    except OSError:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError as error:
         os.close(handle)
+        if isinstance(error, BlockingIOError):
+            raise InputError(
+                f"another run is writing {folder}; wait for its end, or give another name."
+            ) from None
         return None
     return handle
 

@@ -79,11 +79,6 @@ class Layout:
         where = np.unravel_index(number, self.shape)
         return ", ".join(f"{d} {int(i)}" for d, i in zip(self.space, where, strict=True))
 
-    @property
-    def variables(self) -> tuple[str, ...]:
-        """All that are read, but for those that options name."""
-        return tuple(dict.fromkeys([*self.parameters, *(each.variable for each in self.observed)]))
-
 
 def layout_of(
     dataset: xarray.Dataset,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lsm_verify.errors import InputError
+from lsm_verify.files import alone
 from lsm_verify.maps import plan as plan_
 from lsm_verify.maps import source, store
 from lsm_verify.maps.block import calibrate_block
@@ -116,7 +117,7 @@ def make_map(
 
     if not there:
         store.create(target, dataset, job, planned_anew())
-    with store.alone(target):
+    with alone(target, wait=False):
         plan = store.go_on(target, dataset, job)
         if there and (columns, memory) != (None, None) and planned_anew().chunk != plan.chunk:
             raise InputError(

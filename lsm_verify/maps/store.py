@@ -13,8 +13,8 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -116,36 +116,6 @@ def seal(values: Mapping[str, NDArray[Any]], given: bytes) -> int:
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(values[name]).tobytes())
     return int.from_bytes(digest.digest(), "little") | 1
-
-
-@contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Hold a store for one run; where the file system has no locks, go on without.
-
-    Raises
-    ------
-    InputError
-        If another run holds it.
-    """
-    try:
-        import fcntl
-
-        handle = os.open(path, os.O_RDONLY)
-    except (ImportError, OSError):
-        yield
-        return
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(
-                f"another run is writing {path}; wait for its end, or give another name."
-            ) from None
-        except OSError:
-            pass
-        yield
-    finally:
-        os.close(handle)  # and the lock with it, as does the end of the process
 
 
 def check_new(path: Path, resume: bool) -> bool:

@@ -11,6 +11,7 @@ import xarray as xr
 
 import lsm_verify as lv
 from lsm_verify.errors import InputError
+from lsm_verify.files import alone
 from lsm_verify.grid import Grid
 from lsm_verify.kernels import marquardt
 from lsm_verify.maps import proof, run, store, workers
@@ -299,7 +300,7 @@ def test_a_store_is_not_overwritten_and_not_mixed(city, city_file, whole, tmp_pa
         make_map(city_file, tmp_path / "other", SETTINGS, ONE, resume=True)
     with pytest.raises(InputError, match="in regions of 2 × 8 columns"):
         make_map(city_file, target, SETTINGS, ONE, columns=5, resume=True)
-    with store.alone(target), pytest.raises(InputError, match="another run is writing"):
+    with alone(target), pytest.raises(InputError, match="another run is writing"):
         make_map(city_file, target, SETTINGS, ONE, resume=True)
     assert digest(target) == before
     assert (tmp_path / "other" / "note.txt").read_text() == "mine"
